@@ -1,0 +1,1 @@
+"""How good a reconstruction, a sample or a representation is: numbers for tables, not losses."""
