@@ -24,7 +24,7 @@ def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def bce_with_logits(logits: Tensor, target: Tensor) -> Tensor:
-    r"""Binary cross-entropy $-\sum_i [x_i \log p_i + (1 - x_i) \log(1 - p_i)]$ of the logits of $p$.
+    r"""$-\sum_i [x_i \log p_i + (1 - x_i) \log(1 - p_i)]$ with $p$ = sigmoid(logits).
 
     ``logits`` and ``target``: (B, …) of one shape, ``target`` in [0, 1]. Returns (B,), in nats.
     On binary targets it is the Bernoulli negative log-likelihood. On grey targets it is no

@@ -34,11 +34,12 @@ SHA256 = {
 
 
 def full(name: str, *, download: bool = False) -> Splits:
-    """All 70,000 images of ``"mnist"`` or ``"fashion-mnist"``.
+    """All 70,000 images of ``"mnist"`` or ``"fashion-mnist"``, as they were published.
 
-    [lecun1998gradient, xiao2017fashion]. 50,000 training and 10,000 validation images (the first and the last of the original training
+    50,000 training and 10,000 validation images (the first and the last of the original training
     set) and the original 10,000 test images, (N, 1, 28, 28) in [0, 1]. With ``download=True``
-    missing files are fetched first; nothing else in ``aecore`` uses the network.
+    missing files are fetched first; nothing else in ``aecore`` uses the network. Sources:
+    [lecun1998gradient], [xiao2017fashion].
 
     Raises ``FileNotFoundError`` with the remedy when ``AECORE_DATA`` is not set or a file is
     missing, and ``ValueError`` when a file is not the published one.

@@ -1,0 +1,104 @@
+"""The front-end's source in a browser, without a site: live module, forward pass, numbers."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aecore.sphinx.widget import FRONT
+from aecore.widgets import LatentExplorer
+from aecore.widgets.base import front_end
+from aecore.widgets.packing import pack, unpack
+
+pytestmark = pytest.mark.site
+
+
+def test_front_end_runs_where_a_kernel_is(browser):
+    """The module that anywidget imports draws, follows the model and cleans up after itself."""
+    generator = torch.Generator().manual_seed(0)
+    widget = LatentExplorer(
+        nn.Linear(2, 16),
+        torch.randn(30, 2, generator=generator),
+        torch.arange(30) % 10,
+        name="live",
+        label="Live",
+    )
+    bundle = widget.bundle()
+    page = browser.new_page()
+    seen = page.evaluate(
+        """async ([source, state, buffers]) => {
+          for (const [field, text] of Object.entries(buffers)) {
+            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            state[field] = new DataView(Uint8Array.of(0, ...bytes).buffer, 1); // unaligned
+          }
+          const listeners = new Map();
+          const model = {
+            get: (field) => state[field],
+            set: (field, value) => { state[field] = value; listeners.get(`change:${field}`)?.(); },
+            on: (event, listener) => listeners.set(event, listener),
+            off: (event) => listeners.delete(event),
+            save_changes: () => {},
+          };
+          const file = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+          const front = (await import(file)).default;
+          const el = document.body.appendChild(document.createElement('div'));
+          const end = front.render({ model, el });
+          const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          await frame(); await frame();
+          const image = el.querySelector('.aew-image');
+          const before = image.toDataURL();
+          model.set('position', state.limits.map(([low]) => low)); // as Python would
+          await frame(); await frame();
+          end();
+          return [before !== image.toDataURL(), listeners.size];
+        }""",
+        [front_end("latent_explorer"), bundle["state"], bundle["buffers"]],
+    )
+    page.close()
+    assert seen == [True, 0]
+
+
+LAYERS = [nn.ReLU(), nn.Sigmoid(), nn.SiLU(), nn.Softplus(), nn.Tanh()]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("activation", LAYERS, ids=lambda layer: type(layer).__name__)
+def test_network_in_the_page_is_the_network_in_python(browser, activation, dtype):
+    generator = torch.Generator().manual_seed(0)
+    module = nn.Sequential(
+        nn.Linear(2, 32), activation, nn.Linear(32, 16, bias=False), activation, nn.Linear(16, 9)
+    )
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, 0, 1, generator=generator)
+    packed = pack(module, dtype)
+    inputs = 3 * torch.randn(20, 2, generator=generator)
+    page = browser.new_page()
+    result = page.evaluate(
+        f"""([layers, bytes, inputs]) => {{
+          {(FRONT / "network.js").read_text()}
+          const run = network(layers, new DataView(new Uint8Array(bytes).buffer));
+          return inputs.map((input) => Array.from(run(input)));
+        }}""",
+        [packed.layers, list(packed.data), inputs.tolist()],
+    )
+    page.close()
+    expected = unpack(packed)(inputs)
+    torch.testing.assert_close(torch.tensor(result), expected, atol=1e-4, rtol=1e-5)
+
+
+def test_page_reads_every_float16(browser):
+    bits = np.arange(2**16, dtype="<u2")
+    values = bits.view("<f2").astype("f4")
+    bits = bits[np.isfinite(values)]
+    page = browser.new_page()
+    result = page.evaluate(
+        f"""(bits) => {{
+          {(FRONT / "network.js").read_text()}
+          const bytes = new DataView(Uint16Array.from(bits).buffer);
+          const entry = {{ shape: [bits.length], dtype: 'float16', offset: 0 }};
+          return Array.from(readTensor(entry, bytes));
+        }}""",
+        bits.tolist(),
+    )
+    page.close()
+    assert np.array_equal(result, bits.view("<f2"))
