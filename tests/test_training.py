@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from aecore.objectives import squared_error
 from aecore.training import History, NonFiniteLoss, fit
 from aecore.training.interrupt import AfterTheStep
+from aecore.training.streams import Streams
 
 EXAMPLES = 50
 
@@ -138,6 +139,30 @@ def test_steps_run_through_the_data_until_their_number_is_reached():
     assert history.train[:2] == by_epochs.train
 
 
+def test_a_cosine_takes_the_learning_rate_to_zero_over_the_whole_run():
+    seen: list[Tensor] = []
+
+    def watched(model: nn.Module, x: Tensor) -> Tensor:
+        seen.append(x.clone())
+        return reconstruction(model, x)
+
+    model, by_hand = small(), small()
+    train(model, watched, steps=10, lr=0.01, schedule="cosine")
+    optimizer = torch.optim.Adam(by_hand.parameters(), lr=0.01, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
+    for batch in seen:
+        optimizer.zero_grad()
+        reconstruction(by_hand, batch).mean().backward()
+        optimizer.step()
+        schedule.step()
+    torch.testing.assert_close(weights(model), weights(by_hand), rtol=0, atol=1e-6)
+    as_epochs = small()
+    train(as_epochs, epochs=3, lr=0.01, schedule="cosine")
+    in_steps = small()
+    train(in_steps, steps=12, lr=0.01, schedule="cosine")
+    assert same(as_epochs, in_steps)
+
+
 def test_frozen_parameters_stay():
     model = small()
     model.decoder.requires_grad_(False)
@@ -227,6 +252,17 @@ def test_streams_differ_between_epochs_and_from_each_other():
     assert len({tuple(draw.tolist()) for draw in noise}) == 8
 
 
+def test_processes_agree_on_the_order_and_draw_different_noise():
+    first, second = (Streams(3, torch.device("cpu"), rank) for rank in (0, 1))
+    assert first.order(2) == second.order(2) != first.order(1)
+    with first.aside():
+        drawn = []
+        for streams in (first, second):
+            streams.begin("epoch", 2)
+            drawn += [torch.rand(4, generator=streams.noise), torch.rand(4)]
+    assert len({tuple(draw.tolist()) for draw in drawn}) == 4
+
+
 # validation
 
 
@@ -288,8 +324,11 @@ def test_a_loader_without_a_length_ends_when_its_data_do():
         def __iter__(self):
             return iter(examples())
 
-    history = train(small(), data=DataLoader(Stream(), batch_size=16), epochs=2)
+    loader = DataLoader(Stream(), batch_size=16)
+    history = train(small(), data=loader, epochs=2)
     assert history.steps == 8
+    with pytest.raises(ValueError, match="schedule must be 'constant' for a loader of unknown"):
+        train(small(), data=loader, epochs=2, schedule="cosine")
 
 
 def test_a_loader_without_a_batch_is_refused():
@@ -363,7 +402,7 @@ def raise_interrupt():
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("goal", [{"epochs": 3}, {"steps": 11}])
+@pytest.mark.parametrize("goal", [{"epochs": 3}, {"steps": 11, "schedule": "cosine"}])
 @pytest.mark.parametrize("again", ["the same model", "a new model"])
 @pytest.mark.parametrize(
     ("action", "call"),
@@ -399,11 +438,13 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, goal, agai
     ("first", "then"), [({"steps": 6}, {"steps": 13}), ({"epochs": 1}, {"steps": 9})]
 )
 def test_a_finished_run_can_be_taken_further(tmp_path, first, then):
-    file = tmp_path / "run"
+    """Validated in the middle of an epoch, too: that must not move the streams of the rest."""
+    options = {"validation": examples(1)}
     whole, model = small(0.3), small(0.3)
-    expected = train(whole, denoising, **then)
-    train(model, denoising, checkpoint=file, **first)
-    assert train(model, denoising, checkpoint=file, **then) == expected
+    expected = train(whole, denoising, **then, **options)
+    options["checkpoint"] = tmp_path / "run"
+    train(model, denoising, **first, **options)
+    assert train(model, denoising, **then, **options) == expected
     assert same(model, whole)
 
 
@@ -471,6 +512,7 @@ def test_the_second_ctrl_c_does_not_wait():
             r"weights.again.bias was torch.float32 \(6,\), is absent; .*\(and 9 more\)",
         ),
         ({"precision": "64-true"}, "precision was 32-true, is 64-true"),
+        ({"schedule": "cosine"}, "schedule was constant, is cosine over 12 steps"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path, change, told):
@@ -652,8 +694,14 @@ def test_a_loss_apart_from_the_model_is_refused():
         (ValueError, "validation must be finite", {"validation": torch.full((4, 6), math.inf)}),
         (TypeError, "validation must be Tensor or tuple, got list", {"validation": []}),
         (ValueError, "give either epochs or steps, got epochs=None", {"epochs": None}),
+        (ValueError, "epochs must be at least 1, got 0", {"epochs": 0}),
+        (ValueError, "steps must be at least 1, got 0", {"steps": 0}),
+        (ValueError, "batch_size must be at least 1, got 0", {"batch_size": 0}),
+        (ValueError, "seed must be at least 0, got -1", {"seed": -1}),
+        (ValueError, "lr must be greater than 0, got 0", {"lr": 0}),
         (ValueError, "device must be one of auto, cpu", {"device": "abacus"}),
         (ValueError, "precision must be one of 16-mixed", {"precision": "8"}),
+        (ValueError, "schedule must be one of constant, cosine", {"schedule": "linear"}),
         (TypeError, "progress must be bool", {"progress": 1}),
         (TypeError, "checkpoint must be str or Path", {"checkpoint": 3}),
         (ValueError, "checkpoint must name a file", {"checkpoint": Path(__file__).parent}),
@@ -688,54 +736,65 @@ def test_numbers_out_of_range_are_refused_by_name(name, value):
 
 # several processes
 
-WORKER = """
-import os, sys, torch, warnings
-warnings.simplefilter("ignore")
-sys.path.insert(0, {tests!r})
-from test_training import *
-torch.set_num_threads(1)
 
-class Plain(nn.Module):  # two methods, neither of them forward, as an autoencoder has them
-    def __init__(self):
+class TwoMethods(nn.Module):
+    """Trained by way of ``encode`` and ``decode``, as an autoencoder is, and never by a call."""
+
+    def __init__(self) -> None:
         super().__init__()
         self.encoder, self.decoder = nn.Linear(6, 4), nn.Linear(4, 6)
-    def encode(self, x):
+
+    def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x).tanh()
-    def decode(self, z):
+
+    def decode(self, z: Tensor) -> Tensor:
         return self.decoder(z)
 
-torch.manual_seed(0)
-model = Plain()
-history = fit(model, lambda m, x: squared_error(m.decode(m.encode(x)), x), examples()[:49],
-              epochs=4, batch_size=16, seed=1, device="cpu", validation=examples(1), lr=0.01,
-              checkpoint={file!r})
-if int(os.environ.get("RANK", "0")) == 0:
-    save_file(model.state_dict(), {file!r} + ".weights")
-    print(json.dumps([history.train, history.validation]))
-if torch.distributed.is_available() and torch.distributed.is_initialized():
-    torch.distributed.destroy_process_group()
+
+def shared_run(file: Path) -> dict[str, Tensor]:
+    """49 examples in batches of 16: the last has one, so one of two processes has none of it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = TwoMethods()
+    options = {"epochs": 4, "lr": 0.01, "seed": 1, "validation": examples(1), "checkpoint": file}
+    history = train(
+        model, lambda m, x: squared_error(m.decode(m.encode(x)), x), examples()[:49], **options
+    )
+    losses = {"train": torch.tensor(history.train), "validation": torch.tensor(history.validation)}
+    return model.state_dict() | losses
+
+
+WORKER = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads(1)
+from pathlib import Path
+from safetensors.torch import save_file
+from test_training import shared_run
+
+result = shared_run(Path({folder!r}) / "two")
+save_file(result, {folder!r} + "/result" + os.environ["RANK"])
+torch.distributed.destroy_process_group()
 """
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
 def test_two_processes_do_what_one_does(tmp_path):
-    """49 examples: the last batch has one, so that one process has nothing to do there."""
-    results = []
-    for processes in (1, 2):
-        file = str(tmp_path / f"run{processes}")
-        script = tmp_path / f"worker{processes}.py"
-        script.write_text(WORKER.format(tests=str(Path(__file__).parent), file=file))
-        launcher = [sys.executable]
-        if processes == 2:
-            launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-            launcher += ["--local-addr=127.0.0.1"]
-        done = subprocess.run(
-            [*launcher, str(script)], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        results.append((load_file(file + ".weights"), json.loads(done.stdout.splitlines()[-1])))
-    (one, one_history), (two, two_history) = results
-    for name, weight in one.items():
-        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-5)
-    for a, b in zip(one_history, two_history, strict=True):
-        assert a == pytest.approx(b, rel=1e-5)
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*launch, "--local-addr=127.0.0.1", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    one = shared_run(tmp_path / "one")
+    for rank in (0, 1):
+        two = load_file(tmp_path / f"result{rank}")
+        assert two.keys() == one.keys()
+        for name, value in one.items():
+            torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-5)

@@ -45,7 +45,7 @@ class Run:
     epochs: int | None
     steps: int | None
     total: int | None  # steps of the whole run, where that is known
-    decay: float | None  # the rate that falls along half a cosine, or none
+    decay: float | None  # the learning rate that falls along half a cosine, or none
     path: Path | None
     settings: dict[str, Any]
 
@@ -118,9 +118,8 @@ class Run:
             step, epoch = self.history.steps + 1, self.place.epoch + 1
             raise NonFiniteLoss(diagnosis(value, step, epoch, self.model))
         if self.decay is not None and self.total is not None:
-            done = self.history.steps / self.total
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.decay * 0.5 * (1 + math.cos(math.pi * done))
+            angle = math.pi * self.history.steps / self.total
+            self.optimizer.param_groups[0]["lr"] = self.decay * (1 + math.cos(angle)) / 2
         self._drop_gradients()
         self.fabric.backward(mean)
         self.optimizer.step()
