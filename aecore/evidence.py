@@ -30,7 +30,7 @@ class Claim:
     ``at_least`` and ``at_most`` may be given together; or ``expected`` with ``within``, the largest
     absolute difference allowed. ``exact`` marks an identity: its tolerance comes from floating
     point, not from training. ``source`` is the bibliography key of who said it first.
-    A NaN holds for nothing. ``statement`` may contain ``$…$``.
+    NaN and infinity hold for nothing. ``statement`` may contain ``$…$``.
     """
 
     statement: str
@@ -47,17 +47,13 @@ class Claim:
         checks.instance("statement", self.statement, str)
         if not self.statement.strip():
             raise ValueError("statement must say something, got an empty string")
-        measured = self.measured
-        if hasattr(measured, "item") and getattr(measured, "ndim", 0) == 0:
-            measured = measured.item()
+        measured = _scalar(self.measured)
         if isinstance(measured, bool) or not isinstance(measured, int | float):
             raise TypeError(f"measured must be a number, got {type(self.measured).__name__}")
         object.__setattr__(self, "measured", float(measured))
         for name in ("at_least", "at_most", "expected", "within"):
-            value = getattr(self, name)
+            value = _scalar(getattr(self, name))
             if value is not None:
-                if hasattr(value, "item"):
-                    value = value.item()
                 object.__setattr__(self, name, checks.number(name, value))
         if (self.expected is None) != (self.within is None):
             raise ValueError("expected and within must be given together")
@@ -68,10 +64,14 @@ class Claim:
             )
         if self.within is not None and self.within < 0:
             raise ValueError(f"within must be at least 0, got {self.within}")
+        checks.instance("exact", self.exact, bool)
+        checks.instance("source", self.source, str, type(None))
 
     @property
     def holds(self) -> bool:
-        """Whether the measured number keeps the bound."""
+        """Whether the measured number is finite and keeps the bound."""
+        if not math.isfinite(self.measured):
+            return False
         if self.expected is not None and self.within is not None:
             return abs(self.measured - self.expected) <= self.within
         return (self.at_least is None or self.measured >= self.at_least) and (
@@ -153,6 +153,11 @@ def glue(name: str, value: str) -> None:
 
 def figures(value: float) -> str:
     """A number for a table: four significant figures, plain where that is short."""
-    if math.isnan(value):
-        return "NaN"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{value}"
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
+
+
+def _scalar(value: Any) -> Any:
+    # what a tensor or a NumPy scalar holds; anything else, and any array, as it is
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value

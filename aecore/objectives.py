@@ -67,7 +67,9 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, sigma: float | Tensor) -> T
     _pair("mean", mean, "x", x)
     if isinstance(sigma, Tensor):
         checks.tensor("sigma", sigma, low=0)
-        if sigma.numel() != 1:
+        if sigma.numel() == 1:
+            sigma = sigma.reshape(())  # (1, 1, 1) would broadcast the batch away
+        else:
             checks.same_shape("sigma", sigma, "x", x)
         if not bool((sigma > 0).all()):
             raise ValueError("sigma must be greater than 0, got 0")

@@ -20,6 +20,8 @@ class Labelled:
 
     def __post_init__(self) -> None:
         checks.tensor("images", self.images, ("N", "C", "H", "W"), low=0, high=1)
+        if self.images.dtype != torch.float32:
+            raise TypeError(f"images must be float32, got {self.images.dtype}")
         checks.instance("labels", self.labels, Tensor)
         if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
             raise ValueError(
@@ -46,3 +48,7 @@ class Splits:
     train: Labelled
     validation: Labelled
     test: Labelled
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            checks.instance(name, getattr(self, name), Labelled)

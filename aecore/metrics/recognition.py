@@ -29,6 +29,8 @@ class Judge:
         checks.instance("classifier", classifier, DigitClassifier)
         checks.instance("reference", reference, Labelled)
         checks.instance("held_out", held_out, Labelled)
+        checks.tensor("reference", reference.images, ("N", 1, 28, 28))
+        checks.tensor("held_out", held_out.images, ("N", 1, 28, 28))
         self.classifier = classifier.eval()
         self._reference = self._look(reference.images)[0]
         features, certainty, _ = self._look(held_out.images)

@@ -43,7 +43,7 @@ def ssim(reconstruction: Tensor, original: Tensor) -> Tensor:
         raise ValueError(
             f"original must be at least 7 pixels high and wide, got {tuple(original.shape)}"
         )
-    pairs = zip(reconstruction.cpu().numpy(), original.cpu().numpy(), strict=True)
+    pairs = zip(reconstruction.numpy(force=True), original.numpy(force=True), strict=True)
     values = [
         structural_similarity(a, b, channel_axis=0, data_range=1.0)  # type: ignore[no-untyped-call]
         for a, b in pairs
@@ -58,7 +58,7 @@ def explained_variance(reconstruction: Tensor, original: Tensor) -> float:
     """
     _images(reconstruction, original)
     total = (original - original.mean(0)).square().sum()
-    if total == 0:
+    if bool((original == original[0]).all()):  # the mean is rounded, so total may not be 0
         raise ValueError("original must vary between images: all are the same, nothing to explain")
     return (1 - (reconstruction - original).square().sum() / total).item()
 
@@ -67,3 +67,5 @@ def _images(reconstruction: Tensor, original: Tensor) -> None:
     checks.tensor("reconstruction", reconstruction)
     checks.tensor("original", original)
     checks.same_shape("reconstruction", reconstruction, "original", original)
+    if original.ndim < 2:
+        raise ValueError(f"original must have shape (N, …), got {tuple(original.shape)}")
