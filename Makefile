@@ -1,9 +1,10 @@
 # Two commands do everything: `make book` and `make test`. Each sets up what it needs.
 
-PYTHON ?= python3
-PORT   ?= 8000
-BIN    := .venv/bin
-READY  := .venv/.ready
+PYTHON   ?= python3
+PORT     ?= 8000
+BIN      := .venv/bin
+PACKAGES := .venv/.packages
+READY    := .venv/.ready
 
 # a chapter that is being built or tested opens no comm and shows no progress bar;
 # headless Matplotlib, and the kernels of this environment only
@@ -20,11 +21,14 @@ help:
 	@echo "make serve   serve _build/html on http://localhost:$(PORT)"
 	@echo "make clean   remove everything that was built (_build); 'rm -r .venv' removes the rest"
 
-$(READY): requirements.lock pyproject.toml
+$(PACKAGES): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
 	@echo "Setting up .venv from requirements.lock (a few minutes, once)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+$(READY): $(PACKAGES) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 

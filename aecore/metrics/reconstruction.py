@@ -29,6 +29,7 @@ def psnr(reconstruction: Tensor, original: Tensor) -> Tensor:
     Both (N, …), peak 1. Returns (N,); infinite for a perfect copy.
     """
     _images(reconstruction, original)
+    checks.tensor("original", original, low=0, high=1)
     return -10 * (squared_error(reconstruction, original) / original[0].numel()).log10()  # (N,)
 
 
@@ -38,7 +39,7 @@ def ssim(reconstruction: Tensor, original: Tensor) -> Tensor:
     Both (N, C, H, W) with H and W at least 7, the side of the window. Returns (N,).
     """
     _images(reconstruction, original)
-    checks.tensor("original", original, ("N", "C", "H", "W"))
+    checks.tensor("original", original, ("N", "C", "H", "W"), low=0, high=1)
     if min(original.shape[2:]) < 7:
         raise ValueError(
             f"original must be at least 7 pixels high and wide, got {tuple(original.shape)}"

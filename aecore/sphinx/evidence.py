@@ -101,7 +101,7 @@ class FillEvidence(SphinxPostTransform):
             placeholder.replace_self(list(self.content()) or [_nothing()])
 
     def content(self) -> Iterator[nodes.Element]:
-        """Yield, for each page with claims, a heading that links to it, and its tables."""
+        """Yield, for each page with claims, a heading that links to it, and one table."""
         collected = _collected(self.env)
         for page in sorted(collected):
             uri = self.app.builder.get_relative_uri(self.env.docname, page)
@@ -114,13 +114,15 @@ class FillEvidence(SphinxPostTransform):
                 summary += f", run in {seconds:.0f} s"
             yield nodes.rubric("", "", link, classes=["ae-evidence-page"])
             yield nodes.paragraph("", summary, classes=["ae-evidence-summary"])
-            for table in collected[page]:
-                copy = table.deepcopy()
-                for node in copy.findall(nodes.Element):
-                    node["ids"] = []
-                    if "refdoc" in node:  # links start from this page now
-                        node["refdoc"] = self.env.docname
-                yield copy
+            whole = collected[page][0].deepcopy()
+            rows = next(whole.findall(nodes.tbody))
+            for table in collected[page][1:]:
+                rows += next(table.findall(nodes.tbody)).deepcopy().children
+            for node in whole.findall(nodes.Element):
+                node["ids"] = []
+                if "refdoc" in node:  # links start from this page now
+                    node["refdoc"] = self.env.docname
+            yield whole
 
 
 def _nothing() -> nodes.paragraph:
