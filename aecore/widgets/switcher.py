@@ -22,8 +22,9 @@ class Switcher(Widget):
     ``pictures``: tensor or array of shape (n1, n2, ..., H, W) for grey or (n1, n2, ..., H, W, 3)
     for colour, values in [0, 1], with one leading axis for each control. ``controls``: the name
     of each axis and its values, in order. ``captions``: a line for each state, nested lists of
-    shape (n1, n2, ...). The first value of each control is shown at the start; ``chosen`` holds
-    the positions of the sliders and can be read and set from Python while a kernel runs.
+    shape (n1, n2, ...). The first value of each control is shown at the start, unless
+    ``chosen``, the positions of the sliders, is set before the widget is displayed; while a kernel
+    runs it can be read and set at any time.
     """
 
     kind = "switcher"
