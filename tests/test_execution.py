@@ -1,6 +1,5 @@
 """What was executed: when it is forgotten, and what of a test run the book may show."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -10,94 +9,153 @@ from pathlib import Path
 import nbformat
 import pytest
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "_extensions"))
 
+import freshness  # noqa: E402
 
 # ---- freshness
 
+SOURCES = {
+    "requirements.lock": "torch==2\n",
+    "_extensions/book.py": "1\n",
+    "aecore/__init__.py": "",
+    "aecore/book.mplstyle": "font.size: 9\n",
+    "aecore/checks.py": "1\n",
+    "aecore/models/__init__.py": "from aecore.models.deep import Deep\n"
+    "from aecore.models.sparse import Sparse\n",
+    "aecore/models/deep.py": "def late():\n    from aecore import checks\nDeep = 1\n",
+    "aecore/models/sparse.py": "Sparse = 1\n",
+    "aecore/sphinx/page.py": "1\n",
+    "aecore/widgets/pad.js": "1\n",
+}
+CHAPTERS = {
+    "chapters/deep.ipynb": "%matplotlib inline\nfrom aecore.models import Deep",
+    "chapters/sparse.ipynb": "import numpy\nfrom aecore.models import Sparse",
+}
+
+
+class Small:
+    """A small book in a folder, with something in each place where a build keeps what it ran."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.build = root, root / "_build"
+        for name, text in SOURCES.items():
+            self.write(name, text)
+        for name, code in CHAPTERS.items():
+            self.write(name, nbformat.writes(new_notebook(cells=[new_code_cell(code)])))
+        self.forget()
+        self.run()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def run(self) -> None:
+        cache = get_cache(self.build / ".jupyter_cache")
+        for name in CHAPTERS:
+            for file in self.kept(name):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.touch()
+            path = self.root / name
+            notebook = nbformat.read(path, as_version=4)
+            cache.cache_notebook_bundle(
+                CacheBundleIn(notebook, str(path)), check_validity=False, overwrite=True
+            )
+
+    def kept(self, name: str) -> list[Path]:
+        tree = self.build / ".doctrees" / Path(name).with_suffix(".doctree")
+        return [tree, self.build / "executed" / name]
+
+    def cached(self) -> set[str]:
+        records = get_cache(self.build / ".jupyter_cache").list_cache_records()
+        return {Path(record.uri).relative_to(self.root).as_posix() for record in records}
+
+    def forget(self) -> set[str]:
+        return set(freshness.forget_if_changed(self.root))
+
 
 @pytest.fixture
-def freshness(monkeypatch, tmp_path):
-    """The module, on a small package instead of this one."""
-    spec = importlib.util.spec_from_file_location("f", ROOT / "_extensions" / "freshness.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    build = tmp_path / "_build"
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "BUILD", build)
-    monkeypatch.setattr(module, "STAMP", build / "fingerprint")
+def small(tmp_path, monkeypatch):
     monkeypatch.setenv("AECORE_SEED", "0")
-    (tmp_path / "requirements.lock").write_text("torch==2\n")
-    (tmp_path / "aecore" / "deep").mkdir(parents=True)
-    for name in ("__init__.py", "deep/model.py", "book.mplstyle", "deep/widget.js"):
-        (tmp_path / "aecore" / name).write_text("first\n")
-    return module
+    return Small(tmp_path)
 
 
-def executed(freshness) -> list[Path]:
-    """Something in each place that a build keeps what it executed."""
-    files = [freshness.BUILD / name / "kept" for name in (*freshness.STALE, "html")]
-    for file in files:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    return files
+BOTH = set(CHAPTERS)
+DEEP, SPARSE = ({name} for name in CHAPTERS)
 
 
-def test_nothing_is_forgotten_where_nothing_changed(freshness):
-    freshness.forget_if_changed()
-    files = executed(freshness)
-    freshness.forget_if_changed()
-    assert all(file.exists() for file in files)
+def test_nothing_is_forgotten_where_nothing_changed(small):
+    assert small.forget() == set()
+    assert small.cached() == BOTH
+    assert all(file.exists() for name in BOTH for file in small.kept(name))
 
 
 @pytest.mark.parametrize(
-    "changed", ["requirements.lock", "aecore/__init__.py", "aecore/deep/model.py",
-                "aecore/book.mplstyle"]
-)  # fmt: skip
-def test_a_change_that_moves_outputs_forgets_them_once(freshness, changed):
-    freshness.forget_if_changed()
-    files = executed(freshness)
-    (freshness.ROOT / changed).write_text("second\n")
-    freshness.forget_if_changed()
-    assert [file.exists() for file in files] == [False, False, False, True]
-    files = executed(freshness)
-    freshness.forget_if_changed()
-    assert all(file.exists() for file in files)
+    ("changed", "forgotten"),
+    [
+        ("requirements.lock", BOTH),
+        ("aecore/book.mplstyle", BOTH),
+        ("aecore/models/deep.py", DEEP),
+        ("aecore/models/sparse.py", SPARSE),
+        ("aecore/checks.py", DEEP),  # imported in a function of a module that is imported
+        ("aecore/widgets/pad.js", set()),  # only the page loads it
+        ("aecore/new.py", set()),
+    ],
+)
+def test_a_change_forgets_the_chapters_that_depend_on_it_once(small, changed, forgotten):
+    small.write(changed, "font.size: 7\n" if changed.endswith("style") else "2\n")
+    assert small.forget() == forgotten
+    assert small.cached() == BOTH - forgotten
+    for name in BOTH:
+        assert all(file.exists() == (name not in forgotten) for file in small.kept(name))
+    small.run()
+    assert small.forget() == set()
+    assert small.cached() == BOTH
 
 
-def test_a_seed_a_new_file_and_a_new_name_forget_too(freshness, monkeypatch):
-    prints = [freshness.fingerprint()]
-    (freshness.ROOT / "aecore" / "new.py").touch()
-    prints.append(freshness.fingerprint())
-    (freshness.ROOT / "aecore" / "new.py").rename(freshness.ROOT / "aecore" / "newer.py")
-    prints.append(freshness.fingerprint())
+@pytest.mark.parametrize("changed", ["aecore/sphinx/page.py", "_extensions/book.py"])
+def test_what_makes_pages_of_runs_forgets_the_pages_and_no_run(small, changed):
+    small.write(changed, "2\n")
+    assert small.forget() == {"pages"}
+    assert small.cached() == BOTH
+    assert not (small.build / ".doctrees").exists()
+    assert all(small.kept(name)[1].exists() for name in BOTH)
+
+
+def test_a_new_line_in_a_package_that_hands_names_on_forgets_nothing(small):
+    more = SOURCES["aecore/models/__init__.py"] + "from aecore.models.new import New\n"
+    small.write("aecore/models/new.py", "New = 1\n")
+    small.write("aecore/models/__init__.py", more)
+    assert small.forget() == set()
+
+
+def test_another_seed_forgets_every_run(small, monkeypatch):
     monkeypatch.setenv("AECORE_SEED", "1")
-    prints.append(freshness.fingerprint())
-    assert len(set(prints)) == 4
+    assert small.forget() == BOTH | {"pages"}
 
 
-def test_what_only_the_page_loads_forgets_nothing(freshness):
-    before = freshness.fingerprint()
-    (freshness.ROOT / "aecore" / "deep" / "widget.js").write_text("second\n")
-    assert freshness.fingerprint() == before
+def test_an_interrupted_clearing_is_done_again(small, monkeypatch):
+    small.write("requirements.lock", "torch==3\n")
 
-
-def test_an_interrupted_clearing_is_done_again(freshness, monkeypatch):
-    freshness.forget_if_changed()
-    files = executed(freshness)
-    (freshness.ROOT / "requirements.lock").write_text("torch==3\n")
-
-    def interrupt(*_, **__):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(freshness.shutil, "rmtree", interrupt)
+        patch.setattr(freshness, "forget", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            freshness.forget_if_changed()
-    freshness.forget_if_changed()
-    assert not files[0].exists()
+            small.forget()
+    assert small.forget() == BOTH
+
+
+def test_the_chapters_of_this_book_are_followed_into_the_package():
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        names = {file.relative_to(ROOT).as_posix() for file in freshness.modules(ROOT, path)}
+        assert {"aecore/checks.py", "aecore/evidence.py", "aecore/training/run.py"} <= names
 
 
 # ---- what nbval executed
