@@ -67,6 +67,28 @@ def test_every_activation_stands_between_the_layers_only(activation):
     assert kinds == {nn.Linear, ACTIVATIONS[activation]}
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_code_with_an_activation_by_hand(tied):
+    model = Autoencoder([2, 2], code_activation="relu", tied=tied)
+    set_weights(model.encoder[0], [[1, 2], [-1, 1]], [0, -1])
+    if not tied:
+        set_weights(model.decoder[0], [[1, 0], [3, 5]], [0, 0.5])
+    x = torch.tensor([[1.0, 1.0], [-1.0, 2.0]])
+    # relu((x₁ + 2x₂, x₂ − x₁ − 1)) = relu((3, −1), (3, 2))
+    assert model.encode(x).tolist() == [[3.0, 0.0], [3.0, 2.0]]
+    # untied (z₁, 3z₁ + 5z₂ + ½); tied (z₁ − z₂, 2z₁ + z₂): a code may be any number for a decoder
+    out = [[3.0, 6.0], [1.0, 8.0]] if tied else [[3.0, 9.5], [3.0, 19.5]]
+    assert model(x).tolist() == out
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_codes_activation_is_the_last_step_of_the_encoder_only(activation):
+    model = Autoencoder([4, 3, 2], "tanh", code_activation=activation)
+    kinds = [type(step) for step in (*model.encoder, *model.decoder)]
+    affine = nn.Linear
+    assert kinds == [affine, nn.Tanh, affine, ACTIVATIONS[activation], affine, nn.Tanh, affine]
+
+
 @given(inputs=st.integers(1, 5), latent=st.integers(1, 5), seed=st.integers(0, 2**20))
 def test_the_linear_autoencoder_is_affine(inputs, latent, seed):
     model = LinearAutoencoder(inputs, latent).double()
@@ -175,6 +197,13 @@ def test_an_unknown_activation_is_answered_with_the_known_ones():
         Autoencoder([2, 1], "ReLU")
     with pytest.raises(TypeError, match=r"^activation must be a string, got type"):
         Autoencoder([2, 1], nn.ReLU)
+
+
+def test_the_codes_activation_has_a_known_name():
+    with pytest.raises(ValueError, match=r"^code_activation must be one of relu, .*, got 'ReLU'"):
+        Autoencoder([2, 1], code_activation="ReLU")
+    with pytest.raises(TypeError, match=r"^code_activation must be a string, got bool"):
+        Autoencoder([2, 1], code_activation=True)
 
 
 def test_tied_is_yes_or_no():

@@ -8,8 +8,11 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from torch import nn
 
+from aecore.corruption import gaussian, mask_patches, masking, salt_and_pepper
 from aecore.data import Labelled
+from aecore.data.toy2d import GaussianMixture
 from aecore.metrics.recognition import Judge
 from aecore.metrics.reconstruction import (
     explained_variance,
@@ -17,7 +20,8 @@ from aecore.metrics.reconstruction import (
     squared_error_per_image,
     ssim,
 )
-from aecore.models import Autoencoder, DigitClassifier
+from aecore.metrics.sparsity import best_cosines, dead_units, energy_in_window, l0, top_purity
+from aecore.models import Autoencoder, DigitClassifier, SparseAutoencoder
 from aecore.objectives import (
     bce_with_logits,
     bernoulli_log_likelihood,
@@ -25,13 +29,27 @@ from aecore.objectives import (
     gaussian_log_likelihood,
     squared_error,
 )
+from aecore.penalties.contraction import (
+    hutchinson_norm,
+    jacobian,
+    jacobian_norm,
+    sigmoid_jacobian_norm,
+    two_layer_jacobian_norm,
+)
+from aecore.penalties.sparsity import kl_sparsity, l1
 from aecore.randomness import generator, initialise
 
 VECTORS = torch.eye(3, 4)
+LAYER = torch.eye(4, 5) + 1
 IMAGES = torch.rand(3, 1, 28, 28, generator=generator("bad input"))
 LABELLED = Labelled(IMAGES, torch.arange(3))
 MODEL = initialise(Autoencoder([4, 4]), generator("bad input"))
+SPARSE = initialise(SparseAutoencoder(4, 8, nn.ReLU()), generator("bad input"))
+CODES = torch.rand(3, 8, generator=generator("bad input"))
 CLASSIFIER = initialise(DigitClassifier(), generator("bad input"))
+PLANE = torch.eye(3, 2)
+MIXTURE = GaussianMixture(torch.ones(3) / 3, PLANE, 0.5)
+DRAW = generator("bad input")
 
 # function, argument → the call with that argument, a good value for it
 CALLS = {
@@ -65,17 +83,74 @@ CALLS = {
     ("Autoencoder.encode", "x"): (MODEL.encode, VECTORS),
     ("Autoencoder.decode", "z"): (MODEL.decode, VECTORS),
     ("DigitClassifier", "x"): (CLASSIFIER, IMAGES),
+    ("gaussian noise", "x"): (lambda v: gaussian(v, 0.5, DRAW), VECTORS),
+    ("masking", "x"): (lambda v: masking(v, 0.5, DRAW), VECTORS),
+    ("salt_and_pepper", "x"): (lambda v: salt_and_pepper(v, 0.5, DRAW), VECTORS),
+    ("mask_patches", "images"): (lambda v: mask_patches(v, 0.5, 4, DRAW), IMAGES),
+    ("GaussianMixture.log_density", "x"): (MIXTURE.log_density, PLANE),
+    ("GaussianMixture.score", "x"): (MIXTURE.score, PLANE),
+    ("GaussianMixture.denoise", "x"): (lambda v: MIXTURE.denoise(v, 0.5), PLANE),
+    ("SparseAutoencoder", "x"): (SPARSE, VECTORS),
+    ("SparseAutoencoder.preactivations", "x"): (SPARSE.preactivations, VECTORS),
+    ("SparseAutoencoder.encode", "x"): (SPARSE.encode, VECTORS),
+    ("SparseAutoencoder.decode", "z"): (SPARSE.decode, CODES),
+    ("SparseAutoencoder.start_at", "x"): (
+        lambda v: SparseAutoencoder(4, 8, nn.ReLU()).start_at(v), VECTORS,
+    ),
+    ("l1", "codes"): (l1, CODES),
+    ("kl_sparsity", "codes"): (lambda v: kl_sparsity(v, 0.1), CODES),
+    ("l0", "codes"): (l0, CODES),
+    ("dead_units", "codes"): (dead_units, CODES),
+    ("energy_in_window", "images"): (lambda v: energy_in_window(v, 1), IMAGES),
+    ("top_purity", "codes"): (lambda v: top_purity(v, torch.arange(3), 1), CODES),
+    ("best_cosines", "atoms"): (lambda v: best_cosines(v, CODES), CODES),
+    ("best_cosines", "others"): (lambda v: best_cosines(CODES, v), CODES),
+    ("sigmoid_jacobian_norm", "h"): (lambda v: sigmoid_jacobian_norm(v, LAYER), VECTORS),
+    ("sigmoid_jacobian_norm", "weight"): (lambda v: sigmoid_jacobian_norm(VECTORS, v), LAYER),
+    ("two_layer_jacobian_norm", "slopes"): (
+        lambda v: two_layer_jacobian_norm(v, LAYER, VECTORS), VECTORS,
+    ),
+    ("two_layer_jacobian_norm", "first"): (
+        lambda v: two_layer_jacobian_norm(VECTORS, v, VECTORS), LAYER,
+    ),
+    ("two_layer_jacobian_norm", "second"): (
+        lambda v: two_layer_jacobian_norm(VECTORS, LAYER, v), VECTORS,
+    ),
+    ("jacobian", "x"): (lambda v: jacobian(MODEL.encode, v), VECTORS),
+    ("jacobian_norm", "x"): (lambda v: jacobian_norm(MODEL.encode, v), VECTORS),
+    ("hutchinson_norm", "x"): (
+        lambda v: hutchinson_norm(MODEL.encode, v, generator("bad input")), VECTORS,
+    ),
 }  # fmt: skip
 OUTPUTS = {
     ("squared_error", "prediction"), ("bce_with_logits", "logits"), ("bernoulli", "logits"),
     ("gaussian", "mean"), ("Autoencoder", "x"), ("Autoencoder.encode", "x"),
-    ("Autoencoder.decode", "z"), ("DigitClassifier", "x"),
+    ("Autoencoder.decode", "z"), ("DigitClassifier", "x"), ("SparseAutoencoder", "x"),
+    ("SparseAutoencoder.preactivations", "x"), ("SparseAutoencoder.encode", "x"),
+    ("SparseAutoencoder.decode", "z"), ("l1", "codes"), ("kl_sparsity", "codes"),
+    ("sigmoid_jacobian_norm", "h"), ("sigmoid_jacobian_norm", "weight"),
+    ("two_layer_jacobian_norm", "slopes"), ("two_layer_jacobian_norm", "first"),
+    ("two_layer_jacobian_norm", "second"),
 }  # fmt: skip
 # where a shape is free, the ones that are good
 FREE = {
     ("binary_entropy", "target"): lambda shape: len(shape) >= 2,
     ("gaussian", "sigma"): lambda shape: all(side == 1 for side in shape),
     ("Labelled", "images"): lambda shape: len(shape) == 4,
+    ("gaussian noise", "x"): lambda shape: True,
+    ("masking", "x"): lambda shape: True,
+    ("salt_and_pepper", "x"): lambda shape: True,
+    ("mask_patches", "images"): lambda shape: (
+        len(shape) == 4 and shape[2] % 4 == 0 and shape[3] % 4 == 0
+    ),
+    ("l1", "codes"): lambda shape: len(shape) == 2,
+    ("kl_sparsity", "codes"): lambda shape: len(shape) == 2,
+    ("l0", "codes"): lambda shape: len(shape) == 2,
+    ("dead_units", "codes"): lambda shape: len(shape) == 2,
+    ("energy_in_window", "images"): lambda shape: len(shape) == 4 and shape[1] == 1,
+    ("top_purity", "codes"): lambda shape: len(shape) == 2 and shape[0] == 3,
+    ("sigmoid_jacobian_norm", "weight"): lambda shape: len(shape) == 2 and shape[0] == 4,
+    ("two_layer_jacobian_norm", "first"): lambda shape: len(shape) == 2 and shape[0] == 4,
 }
 
 each = pytest.mark.parametrize("call", CALLS, ids=" ".join)

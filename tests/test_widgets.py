@@ -18,6 +18,9 @@ from torch import nn
 from aecore.sphinx.widget import KINDS, MIME, WidgetRenderer, page_script
 from aecore.widgets import LatentExplorer, Switcher
 from aecore.widgets.base import LIBRARY, STATIC, Widget
+from tests.test_noise_pad import noise_pad
+from tests.test_tangent_explorer import tangent_explorer
+from tests.test_unit_browser import unit_browser
 
 torch.set_num_threads(1)
 
@@ -49,6 +52,10 @@ def switcher(**changes):
     return Switcher(**arguments | changes)
 
 
+MAKERS = [explorer, noise_pad, switcher, tangent_explorer, unit_browser]
+each = pytest.mark.parametrize("make", MAKERS)
+
+
 @pytest.fixture
 def build(monkeypatch):
     monkeypatch.setenv("AECORE_BUILD", "1")
@@ -71,7 +78,7 @@ def comms(monkeypatch):
 # ---- what is displayed, with a kernel and in a build
 
 
-@pytest.mark.parametrize("make", [explorer, switcher])
+@each
 def test_build_displays_data_and_opens_no_comm(make, build, comms):
     widget = make()
     shown = widget._repr_mimebundle_()
@@ -88,12 +95,12 @@ def test_build_displays_data_and_opens_no_comm(make, build, comms):
     assert len(np.unique(np.asarray(picture))) > 4
 
 
-@pytest.mark.parametrize("make", [explorer, switcher])
+@each
 def test_same_widget_gives_same_bytes(make, build):
     assert make().bundle() == make().bundle()
 
 
-@pytest.mark.parametrize("make", [explorer, switcher])
+@each
 def test_kernel_gets_a_live_widget_and_the_picture(make, comms, monkeypatch):
     monkeypatch.delenv("AECORE_BUILD", raising=False)
     data, _ = make()._repr_mimebundle_()
@@ -103,7 +110,7 @@ def test_kernel_gets_a_live_widget_and_the_picture(make, comms, monkeypatch):
     assert MIME not in data
 
 
-@pytest.mark.parametrize("make", [explorer, switcher])
+@each
 def test_live_module_and_page_script_have_the_same_source(make):
     widget = make()
     page = page_script()

@@ -1,6 +1,7 @@
 """The data sets: tensors in [0, 1], split once and for all, with labels.
 
 ``digits()`` is the default everywhere and needs no download; ``full(name)`` is for replications.
+``toy2d`` has densities in the plane, known in closed form.
 """
 
 from aecore.data.digits import digits

@@ -2,5 +2,15 @@
 
 from aecore.models.autoencoder import Autoencoder, LinearAutoencoder
 from aecore.models.classifier import DigitClassifier
+from aecore.models.sparse import SparseAutoencoder, TopK, WinnerTakeAll
+from aecore.models.variational import VariationalAutoencoder
 
-__all__ = ["Autoencoder", "DigitClassifier", "LinearAutoencoder"]
+__all__ = [
+    "Autoencoder",
+    "DigitClassifier",
+    "LinearAutoencoder",
+    "SparseAutoencoder",
+    "TopK",
+    "VariationalAutoencoder",
+    "WinnerTakeAll",
+]

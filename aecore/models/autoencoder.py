@@ -28,11 +28,18 @@ class Autoencoder(nn.Module):
     ``sizes`` runs from the input to the code, and the decoder runs back: ``[784, 256, 64]`` is
     784 → 256 → 64 → 256 → 784. The code and the output are affine, without an activation: an
     objective reads the output as a mean (``squared_error``) or as logits (``bce_with_logits``).
+    With ``code_activation`` the code has one: ``Autoencoder([784, 1024], code_activation="relu")``
+    is the network with one hidden layer, $\hat x = W_2\,\mathrm{relu}(W_1 x + b_1) + b_2$.
     With ``tied=True`` the decoder has the encoder's weights, transposed, and biases of its own.
     """
 
     def __init__(
-        self, sizes: Sequence[int], activation: str = "relu", *, tied: bool = False
+        self,
+        sizes: Sequence[int],
+        activation: str = "relu",
+        *,
+        code_activation: str | None = None,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         checks.instance("sizes", sizes, list, tuple)
@@ -41,12 +48,16 @@ class Autoencoder(nn.Module):
         for position, size in enumerate(sizes):
             checks.integer(f"sizes[{position}]", size)
         checks.choice("activation", activation, ACTIVATIONS)
+        if code_activation is not None:
+            checks.choice("code_activation", code_activation, ACTIVATIONS)
         checks.instance("tied", tied, bool)
 
         self.inputs, self.latent = sizes[0], sizes[-1]
         down = [nn.Linear(wide, narrow) for wide, narrow in pairwise(sizes)]
         up = [TiedLinear(layer) if tied else nn.Linear(*layer.weight.shape) for layer in down]
         self.encoder = _stack(down, ACTIVATIONS[activation])
+        if code_activation is not None:
+            self.encoder.append(ACTIVATIONS[code_activation]())
         self.decoder = _stack(up[::-1], ACTIVATIONS[activation])
 
     def encode(self, x: Tensor) -> Tensor:

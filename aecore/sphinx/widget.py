@@ -33,7 +33,14 @@ MIME = "application/vnd.aecore.widget+json"
 FOLDER = "_static/aecore"
 INLINE = 100_000  # bytes: a larger buffer becomes a file
 FRONT = Path(__file__).parents[1] / "widgets" / "static"
-KINDS = ("latent_explorer", "switcher")
+KINDS = (
+    "gaussian_playground",
+    "latent_explorer",
+    "noise_pad",
+    "switcher",
+    "tangent_explorer",
+    "unit_browser",
+)
 LAUNCH = "<!--aecore-launch-->"  # where the links to Colab and Binder go
 
 logger = logging.getLogger(__name__)
@@ -210,7 +217,7 @@ def page_script() -> str:
         return (FRONT / name).read_text("utf-8")
 
     kinds = [f'{{\n{read(f"{kind}.js")}\ndefine("{kind}", render);\n}}' for kind in KINDS]
-    library = [read(name) for name in ("host.js", "network.js", "stage.js")]
+    library = [read(name) for name in ("host.js", "network.js", "stage.js", "sketch.js")]
     start = 'customElements.define("aecore-widget", AecoreWidget);'
     return "\n".join(['(() => {\n"use strict";', *library, *kinds, start, "})();\n"])
 

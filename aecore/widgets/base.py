@@ -18,7 +18,7 @@ from aecore import checks
 
 MIME = "application/vnd.aecore.widget+json"
 STATIC = Path(__file__).parent / "static"
-LIBRARY = ("network.js", "stage.js")  # what every front-end may use
+LIBRARY = ("network.js", "stage.js", "sketch.js")  # what every front-end may use
 
 
 def building() -> bool:

@@ -7,10 +7,85 @@ from torch import nn
 
 from aecore.sphinx.widget import FRONT
 from aecore.widgets import LatentExplorer
-from aecore.widgets.base import front_end
+from aecore.widgets.base import STATIC, front_end
 from aecore.widgets.packing import pack, unpack
 
 pytestmark = pytest.mark.site
+
+
+# A live module with a model that only it listens to, as `mounted`.
+MOUNT = """async ({ source, state, buffers }) => {
+  for (const [field, text] of Object.entries(buffers)) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    state[field] = new DataView(Uint8Array.of(0, ...bytes).buffer, 1); // unaligned
+  }
+  const listeners = new Map();
+  const model = {
+    get: (field) => state[field],
+    set: (field, value) => { state[field] = value; listeners.get(`change:${field}`)?.(); },
+    on: (event, listener) => listeners.set(event, listener),
+    off: (event) => listeners.delete(event),
+    save_changes: () => {},
+  };
+  const file = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const front = (await import(file)).default;
+  const el = document.body.appendChild(document.createElement('div'));
+  const end = front.render({ model, el });
+  const once = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const frame = async () => { await once(); await once(); };
+  await frame();
+  window.mounted = { model, el, end, listeners, frame };
+}"""
+
+
+def mount(browser, widget, width=1280):
+    """A bare page with the live module of a widget, as `mounted`, and the widgets' style."""
+    bundle = widget.bundle()
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.add_style_tag(content=(STATIC / "widgets.css").read_text())
+    page.evaluate(MOUNT, {"source": front_end(widget.kind)} | bundle)
+    return page
+
+
+def follows_its_model(browser, widget, canvas, change):
+    """Whether the live module draws, redraws when Python sets a trait, and cleans up at its end.
+
+    ``canvas``: a selector of what must look different after ``change``, a field and its value.
+    """
+    page = mount(browser, widget)
+    seen = page.evaluate(
+        """async ([canvas, [field, value]]) => {
+          const { model, el, end, listeners, frame } = mounted;
+          const image = el.querySelector(canvas);
+          const before = image.toDataURL();
+          model.set(field, value); // as Python would
+          await frame();
+          end();
+          return [before !== image.toDataURL(), listeners.size];
+        }""",
+        [canvas, change],
+    )
+    page.close()
+    return seen == [True, 0]
+
+
+def heights(browser, widget, width, states):
+    """How tall the widget is in a page of this width, in each of ``states`` in turn."""
+    page = mount(browser, widget, width)
+    found = page.evaluate(
+        """async (states) => {
+          const found = [];
+          for (const state of states) {
+            for (const [field, value] of Object.entries(state)) mounted.model.set(field, value);
+            await mounted.frame();
+            found.push(mounted.el.getBoundingClientRect().height);
+          }
+          return found;
+        }""",
+        states,
+    )
+    page.close()
+    return found
 
 
 def test_front_end_runs_where_a_kernel_is(browser):
@@ -23,39 +98,8 @@ def test_front_end_runs_where_a_kernel_is(browser):
         name="live",
         label="Live",
     )
-    bundle = widget.bundle()
-    page = browser.new_page()
-    seen = page.evaluate(
-        """async ([source, state, buffers]) => {
-          for (const [field, text] of Object.entries(buffers)) {
-            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-            state[field] = new DataView(Uint8Array.of(0, ...bytes).buffer, 1); // unaligned
-          }
-          const listeners = new Map();
-          const model = {
-            get: (field) => state[field],
-            set: (field, value) => { state[field] = value; listeners.get(`change:${field}`)?.(); },
-            on: (event, listener) => listeners.set(event, listener),
-            off: (event) => listeners.delete(event),
-            save_changes: () => {},
-          };
-          const file = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-          const front = (await import(file)).default;
-          const el = document.body.appendChild(document.createElement('div'));
-          const end = front.render({ model, el });
-          const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-          await frame(); await frame();
-          const image = el.querySelector('.aew-image');
-          const before = image.toDataURL();
-          model.set('position', state.limits.map(([low]) => low)); // as Python would
-          await frame(); await frame();
-          end();
-          return [before !== image.toDataURL(), listeners.size];
-        }""",
-        [front_end("latent_explorer"), bundle["state"], bundle["buffers"]],
-    )
-    page.close()
-    assert seen == [True, 0]
+    corner = [low for low, _ in widget.limits]
+    assert follows_its_model(browser, widget, ".aew-image", ("position", corner))
 
 
 LAYERS = [nn.ReLU(), nn.Sigmoid(), nn.SiLU(), nn.Softplus(), nn.Tanh()]

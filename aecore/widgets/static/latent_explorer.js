@@ -11,10 +11,7 @@ function render({ model, el }) {
   const label = model.get("label");
 
   const digits = Math.min(4, Math.max(0, 3 - Math.round(Math.log10(spans[0]))));
-  const text = (value) => {
-    const rounded = value.toFixed(digits);
-    return Number(rounded) === 0 ? (0).toFixed(digits) : rounded.replace("-", "−");
-  };
+  const text = (value) => decimal(value, digits);
   const say = ([a, b]) => `(${text(a)}, ${text(b)})`;
 
   const pad = make("canvas", {
@@ -93,7 +90,6 @@ function render({ model, el }) {
   // ---- drawing: the points once for each size and theme, the handle at each move
 
   const backdrop = document.createElement("canvas");
-  const font = (size, weight = 400) => `${weight} ${size}px ${getComputedStyle(root).fontFamily}`;
   let theme = {};
 
   function drawBackdrop() {
@@ -107,23 +103,8 @@ function render({ model, el }) {
     pen.scale(ratio, ratio);
     const { width, height } = plot();
 
-    pen.strokeStyle = theme.line;
-    pen.fillStyle = theme.muted;
-    pen.font = font(11);
-    pen.lineWidth = 1;
-    pen.textBaseline = "middle";
-    for (const axis of [0, 1]) {
-      for (const value of ticks(...limits[axis])) {
-        const [x, y] = toPad(axis ? limits[0][0] : value, axis ? value : limits[1][0]);
-        pen.beginPath();
-        pen.moveTo(x, y);
-        pen.lineTo(axis ? x + width : x, axis ? y : y - height);
-        pen.stroke();
-        pen.textAlign = axis ? "right" : "center";
-        const written = String(value).replace("-", "−");
-        pen.fillText(written, axis ? x - 7 : x, axis ? y : y + 15);
-      }
-    }
+    pen.font = fontOf(root, 11);
+    axes(pen, theme, limits, toPad);
 
     pen.save();
     pen.beginPath();
@@ -140,35 +121,16 @@ function render({ model, el }) {
     });
     pen.restore();
 
-    // numerals and names in ink, with a halo of paper that parts them from the points
-    const write = (words, x, y) => {
-      pen.strokeStyle = theme.paper;
-      pen.lineWidth = 4;
-      pen.lineJoin = "round";
-      pen.strokeText(words, x, y);
-      pen.fillText(words, x, y);
-    };
     pen.fillStyle = theme.ink;
-    pen.font = font(15, 600);
+    pen.font = fontOf(root, 15, 600);
     pen.textAlign = "center";
-    for (const { value, at } of centres) write(value, ...toPad(...at));
+    for (const { value, at } of centres) write(pen, theme, value, ...toPad(...at));
     pen.fillStyle = theme.muted;
-    pen.font = font(13);
+    pen.font = fontOf(root, 13);
     pen.textAlign = "right";
-    write("z₁", MARGIN.left + width - 4, MARGIN.top + height - 9);
+    write(pen, theme, "z₁", MARGIN.left + width - 4, MARGIN.top + height - 9);
     pen.textAlign = "left";
-    write("z₂", MARGIN.left + 5, MARGIN.top + 9);
-  }
-
-  function disc(pen, x, y, radius, colour, ring) {
-    pen.fillStyle = theme.paper;
-    pen.beginPath();
-    pen.arc(x, y, radius + ring, 0, 7);
-    pen.fill();
-    pen.fillStyle = colour;
-    pen.beginPath();
-    pen.arc(x, y, radius, 0, 7);
-    pen.fill();
+    write(pen, theme, "z₂", MARGIN.left + 5, MARGIN.top + 9);
   }
 
   function drawHandle() {
@@ -189,27 +151,19 @@ function render({ model, el }) {
     pen.lineTo(x, MARGIN.top + height);
     pen.stroke();
     pen.globalAlpha = 1;
-    disc(pen, x, y, 13, theme.ink, 0);
-    disc(pen, x, y, 9, theme.amber, 3);
+    disc(pen, [x, y], 13, theme.ink);
+    disc(pen, [x, y], 12, theme.paper);
+    disc(pen, [x, y], 9, theme.amber);
   }
 
   const side = model.get("side");
-  const pixels = make("canvas", { width: side, height: side });
-  const grey = new ImageData(side, side);
-  grey.data.fill(255);
-
-  const [dark, light] = model.get("tones").map((hex) =>
-    [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)),
-  );
+  const small = raster(side, side);
+  const tone = ramp(model.get("tones"), 0, 1);
   const logits = model.get("output") === "logits";
 
   function drawImage() {
-    decode(model.get("position")).forEach((value, i) => {
-      const tone = logits ? 1 / (1 + Math.exp(-value)) : Math.min(1, Math.max(0, value));
-      for (const c of [0, 1, 2]) grey.data[4 * i + c] = dark[c] + tone * (light[c] - dark[c]);
-    });
-    pixels.getContext("2d").putImageData(grey, 0, 0);
-    paint(image, pixels);
+    const pixels = decode(model.get("position"));
+    paint(image, small.fill(logits ? pixels.map((v) => 1 / (1 + Math.exp(-v))) : pixels, tone));
   }
 
   let speech = 0;
@@ -276,16 +230,4 @@ function render({ model, el }) {
     clearTimeout(speech);
     end();
   };
-}
-
-// Round numbers inside a range, about five of them.
-function ticks(low, high) {
-  const rough = (high - low) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
-  const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) {
-    found.push(Number((i * step).toPrecision(6)));
-  }
-  return found;
 }
