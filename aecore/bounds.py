@@ -21,7 +21,7 @@ from aecore import checks
 from aecore.models.variational import VariationalAutoencoder
 
 
-def kl_per_latent(posterior: Independent) -> Tensor:
+def kl_per_latent(posterior: Distribution) -> Tensor:
     r"""$\frac12 (\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1)$ of each latent: (B, q), in nats.
 
     $D_{\mathrm{KL}}(q_j \Vert \mathcal N(0, 1))$, 0 where the latent says nothing [kingma2014auto].
@@ -30,12 +30,12 @@ def kl_per_latent(posterior: Independent) -> Tensor:
     return 0.5 * (mu.square() + sigma.square() - 2 * sigma.log() - 1)  # (B, q)
 
 
-def kl_divergence(posterior: Independent) -> Tensor:
+def kl_divergence(posterior: Distribution) -> Tensor:
     r"""$D_{\mathrm{KL}}(q \Vert p) = \mathbb E_q[\log q(z) - \log p(z)] \ge 0$: (B,), in nats."""
     return kl_per_latent(posterior).sum(1)  # (B,)
 
 
-def reparameterise(posterior: Independent, generator: torch.Generator) -> Tensor:
+def reparameterise(posterior: Distribution, generator: torch.Generator) -> Tensor:
     r"""$z = \mu + \sigma \odot \varepsilon$, $\varepsilon \sim \mathcal N(0, I)$: (…, q).
 
     One draw for each distribution in the batch; ``posterior.expand((K, B))`` gives K of each. The
@@ -51,10 +51,10 @@ def reparameterise(posterior: Independent, generator: torch.Generator) -> Tensor
 def negative_elbo(
     model: VariationalAutoencoder, x: Tensor, generator: torch.Generator, *, beta: float
 ) -> Tensor:
-    r"""$-\log p_\theta(x \mid z) + \beta\, D_{\mathrm{KL}}(q_\phi(z \mid x) \Vert p(z))$, one $z \sim q$.
+    r"""$-\log p_\theta(x \mid z) + \beta\, D_{\mathrm{KL}}(q_\phi(z \mid x) \Vert p(z))$, one z.
 
-    ``x``: (B, inputs). Returns (B,), in nats: at $\beta = 1$ an unbiased estimate of the negative
-    evidence lower bound, whose mean is at least $-\log p_\theta(x)$.
+    ``x``: (B, inputs); $z \sim q$. Returns (B,), in nats: at $\beta = 1$ an unbiased estimate of
+    the negative evidence lower bound, whose mean is at least $-\log p_\theta(x)$.
     """
     checks.number("beta", beta, low=0)
     posterior = model.encode(x)
@@ -66,7 +66,7 @@ def negative_elbo(
 def log_weights(
     model: VariationalAutoencoder,
     x: Tensor,
-    proposal: Independent,
+    proposal: Distribution,
     generator: torch.Generator,
     *,
     samples: int,
@@ -74,17 +74,21 @@ def log_weights(
     r"""$\log p_\theta(x \mid z_k) + \log p(z_k) - \log q(z_k)$ with $z_k \sim q$: (samples, B).
 
     ``x``: (B, inputs). ``proposal``: any $q$ of batch shape (B,) over the latents, such as
-    ``model.encode(x)``. The mean of a weight $w_k$ is $p_\theta(x)$, that of its logarithm the ELBO.
-    It holds samples · B · inputs numbers at a time, several times over.
+    ``model.encode(x)``. The mean of a weight is $p_\theta(x)$, that of its logarithm the ELBO. It
+    holds samples · B · inputs numbers at a time, several times over.
     """
     checks.tensor("x", x, ("B", model.inputs))
     checks.integer("samples", samples)
+    shape = tuple(_normal(proposal, "proposal")[0].shape)
+    if shape != (len(x), model.latent):
+        raise ValueError(f"proposal must be over shape ({len(x)}, {model.latent}), got {shape}")
     many = proposal.expand((samples, len(x)))
     z = reparameterise(many, generator)  # (K, B, q)
     outputs = model.decode(z.flatten(0, 1))  # (K·B, inputs)
     likelihood = model.likelihood.log_likelihood(x.repeat(samples, 1), outputs)  # (K·B,)
-    prior = Independent(Normal(torch.zeros_like(z), 1.0), 1).log_prob(z)  # (K, B)
-    return likelihood.unflatten(0, (samples, -1)) + prior - many.log_prob(z)
+    prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(2)  # (K, B)
+    guess: Tensor = many.log_prob(z)  # (K, B)
+    return likelihood.reshape(samples, -1) + prior - guess
 
 
 def importance_bound(log_weights: Tensor) -> Tensor:
@@ -98,15 +102,14 @@ def importance_bound(log_weights: Tensor) -> Tensor:
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
-    r"""$(\sum_k w_k)^2 / \sum_k w_k^2$: (K, B) → (B,), from 1 (one weight is all) to K (all equal)."""
+    r"""$(\sum_k w_k)^2 / \sum_k w_k^2$: (K, B) → (B,), from 1 (one counts) to K (all do)."""
     checks.tensor("log_weights", log_weights, ("K", "B"))
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()  # (B,)
 
 
-def _normal(posterior: Independent) -> tuple[Tensor, Tensor]:
-    checks.instance("posterior", posterior, Distribution)
+def _normal(posterior: Distribution, name: str = "posterior") -> tuple[Tensor, Tensor]:
     if not isinstance(posterior, Independent) or not isinstance(posterior.base_dist, Normal):
         raise TypeError(
-            f"posterior must be Independent(Normal(mu, sigma), 1), got {type(posterior).__name__}"
+            f"{name} must be Independent(Normal(mu, sigma), 1), got {type(posterior).__name__}"
         )
     return posterior.mean, posterior.stddev

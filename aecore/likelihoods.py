@@ -19,10 +19,11 @@ from aecore.objectives import bce_with_logits, gaussian_log_likelihood
 
 
 class Bernoulli(nn.Module):
-    r"""$\log p(x \mid z) = \sum_i x_i \log \hat x_i + (1 - x_i) \log (1 - \hat x_i)$, $\hat x$ = sigmoid(outputs).
+    r"""$\log p(x \mid z) = \sum_i x_i \log \hat x_i + (1 - x_i) \log (1 - \hat x_i)$.
 
-    Binary ``x`` has this log-likelihood. For grey ``x`` the number is the mean log-likelihood of the
-    binary images whose pixels are 1 with probability $x_i$: it is linear in $x$.
+    $\hat x$ = sigmoid(outputs). Binary ``x`` has this log-likelihood. For grey ``x`` the number is
+    the mean log-likelihood of the binary images whose pixels are 1 with probability $x_i$: it is
+    linear in $x$.
     """
 
     def log_likelihood(self, x: Tensor, outputs: Tensor) -> Tensor:
@@ -38,11 +39,11 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    r"""$\log p(x \mid z) = -\frac{1}{2\sigma^2} \lVert x - \hat x \rVert^2 - \frac d2 \log 2\pi\sigma^2$,
-    $\hat x$ = outputs.
+    r"""$\log p(x \mid z) = -\lVert x - \hat x \rVert^2 / 2\sigma^2 - \frac d2 \log 2\pi\sigma^2$.
 
-    ``sigma`` is one standard deviation for all pixels: fixed, or where training starts if
-    ``learned``. Its best value is then the root of the mean squared error [rybkin2021simple].
+    $\hat x$ = outputs. ``sigma`` is one standard deviation for all pixels: fixed, or where
+    training starts if ``learned``. Its best value is then the root of the mean squared error
+    [rybkin2021simple].
     """
 
     def __init__(self, sigma: float, *, learned: bool = False) -> None:

@@ -10,9 +10,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
+from aecore.bounds import effective_sample_size, importance_bound, log_weights, negative_elbo
 from aecore.corruption import gaussian, mask_patches, masking, salt_and_pepper
 from aecore.data import Labelled
 from aecore.data.toy2d import GaussianMixture
+from aecore.likelihoods import Bernoulli, Gaussian
+from aecore.metrics.generation import sharpness, variety
+from aecore.metrics.latents import active_units
 from aecore.metrics.recognition import Judge
 from aecore.metrics.reconstruction import (
     explained_variance,
@@ -21,7 +25,7 @@ from aecore.metrics.reconstruction import (
     ssim,
 )
 from aecore.metrics.sparsity import best_cosines, dead_units, energy_in_window, l0, top_purity
-from aecore.models import Autoencoder, DigitClassifier, SparseAutoencoder
+from aecore.models import Autoencoder, DigitClassifier, SparseAutoencoder, VariationalAutoencoder
 from aecore.objectives import (
     bce_with_logits,
     bernoulli_log_likelihood,
@@ -47,6 +51,8 @@ MODEL = initialise(Autoencoder([4, 4]), generator("bad input"))
 SPARSE = initialise(SparseAutoencoder(4, 8, nn.ReLU()), generator("bad input"))
 CODES = torch.rand(3, 8, generator=generator("bad input"))
 CLASSIFIER = initialise(DigitClassifier(), generator("bad input"))
+VAE = initialise(VariationalAutoencoder([4, 2], Gaussian(1.0)), generator("bad input"))
+POSTERIOR = VAE.encode(VECTORS)
 PLANE = torch.eye(3, 2)
 MIXTURE = GaussianMixture(torch.ones(3) / 3, PLANE, 0.5)
 DRAW = generator("bad input")
@@ -121,6 +127,24 @@ CALLS = {
     ("hutchinson_norm", "x"): (
         lambda v: hutchinson_norm(MODEL.encode, v, generator("bad input")), VECTORS,
     ),
+    ("VariationalAutoencoder", "x"): (VAE, VECTORS),
+    ("VariationalAutoencoder.encode", "x"): (lambda v: VAE.encode(v).mean, VECTORS),
+    ("VariationalAutoencoder.decode", "z"): (VAE.decode, torch.eye(3, 2)),
+    ("Bernoulli", "x"): (lambda v: Bernoulli().log_likelihood(v, VECTORS), VECTORS),
+    ("Bernoulli", "outputs"): (lambda v: Bernoulli().log_likelihood(VECTORS, v), VECTORS),
+    ("Gaussian", "x"): (lambda v: Gaussian(1.0).log_likelihood(v, VECTORS), VECTORS),
+    ("Gaussian", "outputs"): (lambda v: Gaussian(1.0).log_likelihood(VECTORS, v), VECTORS),
+    ("negative_elbo", "x"): (
+        lambda v: negative_elbo(VAE, v, generator("noise"), beta=1), VECTORS,
+    ),
+    ("log_weights", "x"): (
+        lambda v: log_weights(VAE, v, POSTERIOR, generator("noise"), samples=2), VECTORS,
+    ),
+    ("importance_bound", "log_weights"): (importance_bound, VECTORS),
+    ("effective_sample_size", "log_weights"): (effective_sample_size, VECTORS),
+    ("sharpness", "images"): (sharpness, IMAGES),
+    ("variety", "images"): (variety, IMAGES),
+    ("active_units", "means"): (active_units, VECTORS),
 }  # fmt: skip
 OUTPUTS = {
     ("squared_error", "prediction"), ("bce_with_logits", "logits"), ("bernoulli", "logits"),
@@ -131,6 +155,8 @@ OUTPUTS = {
     ("sigmoid_jacobian_norm", "h"), ("sigmoid_jacobian_norm", "weight"),
     ("two_layer_jacobian_norm", "slopes"), ("two_layer_jacobian_norm", "first"),
     ("two_layer_jacobian_norm", "second"),
+    ("VariationalAutoencoder", "x"), ("VariationalAutoencoder.encode", "x"),
+    ("VariationalAutoencoder.decode", "z"), ("Bernoulli", "outputs"), ("Gaussian", "outputs"),
 }  # fmt: skip
 # where a shape is free, the ones that are good
 FREE = {
@@ -151,6 +177,11 @@ FREE = {
     ("top_purity", "codes"): lambda shape: len(shape) == 2 and shape[0] == 3,
     ("sigmoid_jacobian_norm", "weight"): lambda shape: len(shape) == 2 and shape[0] == 4,
     ("two_layer_jacobian_norm", "first"): lambda shape: len(shape) == 2 and shape[0] == 4,
+    ("importance_bound", "log_weights"): lambda shape: len(shape) == 2,
+    ("effective_sample_size", "log_weights"): lambda shape: len(shape) == 2,
+    ("sharpness", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,
+    ("variety", "images"): lambda shape: len(shape) >= 2,
+    ("active_units", "means"): lambda shape: len(shape) == 2 and shape[0] >= 2,
 }
 
 each = pytest.mark.parametrize("call", CALLS, ids=" ".join)

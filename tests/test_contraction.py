@@ -84,6 +84,12 @@ def test_a_code_that_was_not_put_through_the_sigmoid_is_told_so():
         sigmoid_jacobian_norm(torch.tensor([[-0.5, 1.0]]), torch.ones(2, 3))
 
 
+def test_a_unit_without_weights_has_a_gradient():
+    weight = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    sigmoid_jacobian_norm(torch.full((1, 2), 0.5), weight).sum().backward()
+    assert_close(weight.grad, torch.tensor([[0.0, 0.0], [6 / 16, 8 / 16]]))
+
+
 # ---- any encoder
 
 

@@ -18,6 +18,7 @@ from torch import nn
 from aecore.sphinx.widget import KINDS, MIME, WidgetRenderer, page_script
 from aecore.widgets import LatentExplorer, Switcher
 from aecore.widgets.base import LIBRARY, STATIC, Widget
+from tests.test_gaussian_playground import gaussian_playground
 from tests.test_noise_pad import noise_pad
 from tests.test_tangent_explorer import tangent_explorer
 from tests.test_unit_browser import unit_browser
@@ -52,7 +53,7 @@ def switcher(**changes):
     return Switcher(**arguments | changes)
 
 
-MAKERS = [explorer, noise_pad, switcher, tangent_explorer, unit_browser]
+MAKERS = [explorer, gaussian_playground, noise_pad, switcher, tangent_explorer, unit_browser]
 each = pytest.mark.parametrize("make", MAKERS)
 
 

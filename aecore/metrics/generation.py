@@ -6,10 +6,10 @@ from aecore import checks
 
 
 def sharpness(images: Tensor) -> Tensor:
-    r"""$\overline{(\partial_h x)^2} + \overline{(\partial_v x)^2}$: the mean squared step to the next pixel.
+    r"""The mean squared step to the next pixel, across and down, added: (N, C, H, W) → (N,).
 
-    ``images``: (N, C, H, W), H and W at least 2. Returns (N,), in squared units of the data: 0 for
-    an even image. Noise raises it as edges do, so it compares images that are free of noise.
+    In squared units of the data; 0 for an even image. H and W must be at least 2. Noise
+    raises it as edges do, so it compares images that are free of noise.
     """
     checks.tensor("images", images, ("N", "C", "H", "W"))
     if min(images.shape[2:]) < 2:
@@ -21,10 +21,10 @@ def sharpness(images: Tensor) -> Tensor:
 
 
 def variety(images: Tensor) -> float:
-    r"""$\frac1N \sum_n \lVert x_n - \bar x \rVert^2$, the variance of a set of images, all pixels summed.
+    r"""$\frac1N \sum_n \lVert x_n - \bar x \rVert^2$: the variance of images, summed over pixels.
 
-    ``images``: (N, …), in squared units of the data. 0 if all are the same: a model that has learned
-    one good image has none, whatever a judge says of the image.
+    ``images``: (N, …), in squared units of the data. 0 if all are the same: a model that has
+    learned one good image has none, whatever a judge says of that image.
     """
     checks.tensor("images", images)
     if images.ndim < 2:

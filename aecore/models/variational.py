@@ -1,7 +1,7 @@
 r"""The variational autoencoder: an encoder whose code is a distribution [kingma2014auto].
 
-The model is $p(z) = \mathcal N(0, I)$ and a likelihood $p_\theta(x \mid z)$; the encoder is there to
-train it. What is minimised stands in ``aecore.bounds``.
+The model is $p(z) = \mathcal N(0, I)$ and a likelihood $p_\theta(x \mid z)$; the encoder is there
+to train it. What is minimised stands in ``aecore.bounds``.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 from aecore import checks
 from aecore.likelihoods import Bernoulli, Gaussian
@@ -17,8 +17,9 @@ from aecore.models.autoencoder import ACTIVATIONS
 
 
 class VariationalAutoencoder(nn.Module):
-    r"""$q_\phi(z \mid x) = \mathcal N(\mu, \mathrm{diag}(\sigma^2))$, $(\mu, \log\sigma^2) = f_\phi(x)$;
-    $p_\theta(x \mid z)$ = ``likelihood`` with outputs $g_\theta(z)$.
+    r"""$q_\phi(z \mid x) = \mathcal N(\mu, \mathrm{diag}(\sigma^2))$; $p_\theta(x \mid z)$.
+
+    The encoder returns $(\mu, \log\sigma^2)$; ``likelihood`` says what the decoder's outputs mean.
 
     ``sizes`` runs from the input to the latent: ``[784, 256, 32]`` has the encoder 784 → 256 → 2·32
     and the decoder 32 → 256 → 784, as ``Autoencoder`` has it. Both are stacks of affine maps and
@@ -42,7 +43,7 @@ class VariationalAutoencoder(nn.Module):
         self.decoder = _stack(sizes[::-1], activation)
         self.likelihood = likelihood
 
-    def encode(self, x: Tensor) -> Independent:
+    def encode(self, x: Tensor) -> Distribution:
         r"""$q_\phi(z \mid x)$ of a batch: (B, inputs) → a distribution over (B, latent)."""
         # not finite=True: a diverging model is stopped by the training loop, which names the step;
         # and for the same reason the distribution does not look at its parameters

@@ -13,6 +13,7 @@ All return one number an example, (B,), in squared units of the code over square
 input, and can be differentiated by the encoder's parameters.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -42,14 +43,15 @@ def sigmoid_jacobian_norm(h: Tensor, weight: Tensor) -> Tensor:
             f"weight must have a row for each of the {h.shape[1]} units of h, "
             f"got shape {tuple(weight.shape)}"
         )
-    outside = h.isfinite() & ((h < 0) | (h > 1))
-    if bool(outside.any()):
-        raise ValueError(
-            f"h must be in [0, 1], got {h[outside][0].item():g}: it is the code after the sigmoid"
-        )
+    for extreme in torch.aminmax(h.detach()):
+        if math.isfinite(extreme) and not 0 <= extreme <= 1:
+            raise ValueError(
+                f"h must be in [0, 1], got {float(extreme):g}: it is the code after the sigmoid"
+            )
     slopes = h * (1 - h)  # (B, q)
-    lengths: Tensor = torch.linalg.vecdot(weight, weight)  # (q,), squared
-    return slopes.square() @ lengths  # (B,)
+    # the root is undone: its gradient takes one pass over the weights, that of a sum of squares two
+    lengths: Tensor = torch.linalg.vector_norm(weight, dim=1)  # (q,)
+    return slopes.square() @ lengths.square()  # (B,)
 
 
 def two_layer_jacobian_norm(slopes: Tensor, first: Tensor, second: Tensor) -> Tensor:

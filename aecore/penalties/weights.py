@@ -1,4 +1,4 @@
-"""Weight decay: the squared length of the weights, the oldest penalty [krogh1992simple]."""
+"""Weight decay: the squared length of the weights [krogh1992simple]."""
 
 import torch
 from torch import Tensor, nn

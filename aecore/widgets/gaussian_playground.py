@@ -1,7 +1,6 @@
-r"""A normal posterior against the prior: both densities, the Kullback-Leibler divergence, samples."""
+"""A normal posterior against the prior: both densities, their divergence, samples."""
 
 import io
-import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Independent, Normal, kl_divergence
 
 from aecore import checks
 from aecore.plots.palette import AMBER, GREY, PETROL
@@ -31,8 +30,8 @@ class GaussianPlayground(Widget):
       \quad\text{nats.}$$
 
     It says the two parts, the divergence the other way round, and an estimate from 100 samples
-    $z = \mu + \sigma \varepsilon$. The $\varepsilon$ stay while $\mu$ and $\sigma$ change: that is the
-    reparameterisation of [kingma2014auto].
+    $z = \mu + \sigma \varepsilon$. The $\varepsilon$ stay while $\mu$ and $\sigma$ change: that is
+    the reparameterisation of [kingma2014auto].
 
     ``mu``, from -4 to 4, ``sigma``, from 0.05 to 3, and ``seed``, of the $\varepsilon$, can be read
     and set from Python while a kernel runs. Raises ``TypeError`` or ``ValueError`` beyond them.
@@ -90,7 +89,12 @@ class GaussianPlayground(Widget):
     @property
     def log_ratios(self) -> Tensor:
         r"""$\log q(z) - \log p(z)$ of each sample: (100,), in nats."""
-        return self.posterior.log_prob(self.samples) - self.prior.log_prob(self.samples)
+        log_q, log_p = self._log_densities(self.samples)
+        return log_q - log_p
+
+    def _log_densities(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        q, p = (Independent(d, 0) for d in (self.posterior, self.prior))
+        return q.log_prob(z), p.log_prob(z)
 
     def alt(self) -> str:
         """What the picture shows, in words."""
@@ -98,7 +102,7 @@ class GaussianPlayground(Widget):
         return (
             f"{self.label}. Above: the densities of q, normal with mean {_signed(self.mu, 2)} and "
             f"standard deviation {self.sigma:#.3g}, and of the prior p, with mean 0 and standard "
-            f"deviation 1. Below: q log(q/p), whose signed area is KL(q‖p) = {_nats(self.kl)} nats. "
+            f"deviation 1. Below: q log(q/p), with the signed area KL(q‖p) = {_nats(self.kl)} nats. "
             f"The mean of log(q/p) over {SAMPLES} samples of q is {_nats(float(ratios.mean()))}. "
             f"KL(p‖q) is {_nats(self.reverse_kl)} nats."
         )
@@ -111,12 +115,12 @@ class GaussianPlayground(Widget):
         places = np.sort(np.concatenate([np.linspace(-SPAN, SPAN, 401), near]))
         places = places[abs(places) <= SPAN]
         z = torch.from_numpy(places)
-        log_q, log_p = self.posterior.log_prob(z), self.prior.log_prob(z)
+        log_q, log_p = self._log_densities(z)
         q, integrand = log_q.exp().numpy(), (log_q.exp() * (log_q - log_p)).numpy()
 
         axes = _panel(figure, 0.54, 0.38, "q in amber, the prior p in grey, samples of q as ticks")
-        axes.plot(places, log_p.exp().numpy(), color=GREY, lw=1.8)
-        axes.plot(places, q, color=AMBER, lw=1.8)
+        axes.plot(places, log_p.exp().numpy(), "-", color=GREY, lw=1.8)
+        axes.plot(places, q, "-", color=AMBER, lw=1.8)
         axes.fill_between(places, q, color=AMBER, alpha=0.2, lw=0)
         axes.set(ylim=(0, 1.15 * max(q.max(), 0.4)))
         inside = [float(z) for z in self.samples if abs(z) <= SPAN]
@@ -127,7 +131,7 @@ class GaussianPlayground(Widget):
         axes.tick_params(axis="x", pad=12)
         words = f"q log(q/p): its area is KL(q‖p) = {_nats(self.kl)} nats"
         axes = _panel(figure, 0.07, 0.28, words)
-        axes.plot(places, integrand, color=GREY, lw=1)
+        axes.plot(places, integrand, "-", color=GREY, lw=1)
         for part, colour in ((integrand.clip(0), AMBER), (integrand.clip(None, 0), PETROL)):
             axes.fill_between(places, part, color=colour, alpha=0.45, lw=0)
         file = io.BytesIO()
@@ -151,7 +155,5 @@ def _nats(value: float) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    if not math.isfinite(value):
-        return "∞"
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")

@@ -38,10 +38,10 @@ MOUNT = """async ({ source, state, buffers }) => {
 }"""
 
 
-def mount(browser, widget, width=1280):
+def mount(browser, widget, width=1280, **options):
     """A bare page with the live module of a widget, as `mounted`, and the widgets' style."""
     bundle = widget.bundle()
-    page = browser.new_page(viewport={"width": width, "height": 900})
+    page = browser.new_page(**{"viewport": {"width": width, "height": 900}} | options)
     page.add_style_tag(content=(STATIC / "widgets.css").read_text())
     page.evaluate(MOUNT, {"source": front_end(widget.kind)} | bundle)
     return page

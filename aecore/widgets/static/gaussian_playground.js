@@ -36,6 +36,7 @@ function render({ model, el }) {
   const hint = (...children) => make("p", { class: "aew-hint" }, ...children);
   const key = (colour) => make("span", { class: "aew-key", style: `--key: var(--aew-${colour})` });
   const [curve, above, below] = ["amber", "amber", "petrol"].map(key);
+  const difference = make("span", {});
   const prior = key("grey");
   prior.textContent = "p = N(0, 1)";
 
@@ -75,7 +76,7 @@ function render({ model, el }) {
         hint(curve, prior),
         densities,
         draws,
-        hint("The area of q log(q/p): ", above, below),
+        hint("q log(q/p): area", make("span", { class: "aew-equation" }, above, "−", below, difference)),
         integrand,
       ),
       make(
@@ -93,14 +94,14 @@ function render({ model, el }) {
         "div",
         { class: "aew-sums" },
         sums.forward.row,
-        sums.estimate.row,
         sums.reverse.row,
+        sums.estimate.row,
         again,
       ),
     ),
     hint(
-      "The ticks: ε, drawn once from N(0, 1), and below them z = μ + σε. Move μ or σ and the same ",
-      "draws move along, smoothly: gradients pass through them. That is the reparameterisation trick.",
+      `Ticks: ${SAMPLES} draws of ε from N(0, 1), and below them z = μ + σε. Move μ or σ: the draws `,
+      "stay and every z follows, with slope 1 in μ and ε in σ. That is the reparameterisation trick.",
     ),
     status,
   );
@@ -116,7 +117,7 @@ function render({ model, el }) {
   let toPlace; // of a point of the densities on their canvas
 
   function drawDensities({ mu, sigma }, places) {
-    const top = roundUp(1.05 * normalDensity(0, 0, Math.min(1, sigma)));
+    const top = roundUp(1.08 * normalDensity(0, 0, Math.min(1, sigma)));
     const q = places.map((z) => [z, normalDensity(z, mu, sigma)]);
     const p = places.map((z) => [z, normalDensity(z, 0, 1)]);
     const { pen, theme, at } = chart(densities, root, [[-SPAN, SPAN], [0, top]], [
@@ -125,17 +126,14 @@ function render({ model, el }) {
     ]);
     toPlace = at;
     fill(pen, at, q, theme.amber, 0.2);
-    const [peak, ...flanks] = [0, -1, 1].map((side) => [
-      mu + side * sigma,
-      normalDensity(side * sigma, 0, sigma),
-    ]);
+    const flank = normalDensity(sigma, 0, sigma);
     pen.strokeStyle = theme.amber;
     pen.lineWidth = 1;
     pen.beginPath();
-    pen.moveTo(...at(...peak));
+    pen.moveTo(...at(mu, normalDensity(0, 0, sigma)));
     pen.lineTo(...at(mu, 0));
-    pen.moveTo(...at(...flanks[0]));
-    pen.lineTo(...at(...flanks[1]));
+    pen.moveTo(...at(Math.max(-SPAN, mu - sigma), flank));
+    pen.lineTo(...at(Math.min(SPAN, mu + sigma), flank));
     pen.stroke();
     for (const { side, z, q } of handles({ mu, sigma }).toReversed()) {
       const radius = side ? 5 : 8;
@@ -149,8 +147,8 @@ function render({ model, el }) {
   function drawDraws(noise, samples) {
     const theme = colours(root);
     const pen = sharpen(draws);
-    const [left, right] = [-SPAN, SPAN].map((z) => toPlace(z, 0)[0]);
-    const across = (z) => left + ((z + SPAN) / (2 * SPAN)) * (right - left);
+    const across = (z) => toPlace(z, 0)[0];
+    const [left, right] = [-SPAN, SPAN].map(across);
     const [high, low] = [3, draws.clientHeight - 3];
     const tick = 9;
     pen.font = fontOf(root, 13);
@@ -159,17 +157,6 @@ function render({ model, el }) {
     pen.fillStyle = theme.muted;
     pen.fillText("ε", left - 9, high + tick / 2);
     pen.fillText("z", left - 9, low - tick / 2);
-    pen.font = fontOf(root, 11);
-    const beyond = [samples.filter((z) => z < -SPAN), samples.filter((z) => z > SPAN)];
-    if (beyond[0].length) {
-      pen.textAlign = "left";
-      write(pen, theme, `‹ ${beyond[0].length}`, left + 2, low - tick / 2);
-    }
-    if (beyond[1].length) {
-      pen.textAlign = "right";
-      write(pen, theme, `${beyond[1].length} ›`, right - 2, low - tick / 2);
-    }
-
     pen.save();
     pen.beginPath();
     pen.rect(left, 0, right - left, draws.clientHeight);
@@ -190,6 +177,14 @@ function render({ model, el }) {
     strokes(theme.grey, 1, (e) => [[e, high], [e, high + tick]]);
     strokes(theme.amber, 1, (_, z) => [[z, low - tick], [z, low]]);
     pen.restore();
+
+    pen.font = fontOf(root, 11);
+    pen.fillStyle = theme.muted;
+    const before = samples.filter((z) => z < -SPAN).length;
+    const after = samples.filter((z) => z > SPAN).length;
+    if (after) write(pen, theme, `${after} ›`, right, low - tick / 2);
+    pen.textAlign = "left";
+    if (before) write(pen, theme, `‹ ${before}`, left, low - tick / 2);
   }
 
   function drawIntegrand({ mu, sigma }, places) {
@@ -232,8 +227,9 @@ function render({ model, el }) {
     sliders.mu.say(mu, m);
     sliders.sigma.say(Math.log(sigma), s);
     curve.textContent = `q = N(${m}, ${s}²)`;
-    above.textContent = `${nats(area)} above 0`;
-    below.textContent = `${nats(area - found.forward)} below`;
+    above.textContent = nats(area);
+    below.textContent = nats(area - found.forward);
+    difference.textContent = `= ${nats(found.forward)}`;
     sums.forward.say(
       nats(found.forward),
       `${nats(found.mean)} for the mean, ½μ²`,
@@ -247,7 +243,7 @@ function render({ model, el }) {
     draws.setAttribute("aria-label", `${SAMPLES} draws of ε, and the samples z = μ + σε`);
     integrand.setAttribute(
       "aria-label",
-      `q log(q/p): its area is ${above.textContent}, ${below.textContent}`,
+      `q log(q/p): area ${nats(area)} above zero, ${below.textContent} below`,
     );
     // a screen reader hears how things came to rest, not every step of the way
     clearTimeout(speech);
@@ -370,10 +366,10 @@ function fill(pen, at, points, colour, alpha) {
   pen.globalAlpha = 1;
 }
 
-// The end of an axis: 1, 2 or 5 times a power of ten, so that it stays while a curve grows.
+// The end of an axis, a round number: it stays while a curve grows a little.
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((m) => m * power).find((end) => end >= value * (1 - 1e-9));
+  return power * [1, 1.5, 2, 3, 5, 7, 10].find((end) => end * power >= value * (1 - 1e-9));
 }
 
 const onGrid = (value) => Math.round(value / STEP) * STEP;

@@ -216,7 +216,7 @@ function chart(canvas, root, limits, lines) {
 function ticks(low, high) {
   const rough = (high - low) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= 0.8 * rough);
   const found = [];
   for (let i = Math.ceil(low / step); i * step <= high; i++) {
     found.push(Number((i * step).toPrecision(6)));
