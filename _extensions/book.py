@@ -2,6 +2,7 @@
 
 - The vendored MathJax is served with the book, to the pages that have a formula.
 - A page can link to the repository without repeating its address.
+- A comma or full stop stays on the line of the formula before it.
 - The theme's icon script, 1.5 MB that draw what its icon font has drawn, is left out.
 - Notebooks run with ``AECORE_BUILD=1``, so that widgets show what a page without a kernel can.
 """
@@ -17,6 +18,8 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.config import Config
 
 ICON_SCRIPT = re.compile(r'<script[^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
+# an inline formula, and the punctuation that must not begin the next line
+FORMULA = re.compile(r'<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)\]]+')
 
 
 def serve_vendored(app: Sphinx) -> None:
@@ -40,7 +43,10 @@ def prepare_page(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """Leave out the theme's icon script, and MathJax if the page has no formula."""
+    """Leave out the theme's icon script, and MathJax if the page has no formula; hold lines."""
+    context["body"] = FORMULA.sub(
+        r'<span class="ae-together">\g<0></span>', context.get("body", "")
+    )
     context["without_icon_script"] = lambda html: ICON_SCRIPT.sub("", html)
     # Sphinx counts the formulas of the pages below as well, and so all of them for the first page
     if not app.env.get_domain("math").data["has_equations"].get(pagename, False):

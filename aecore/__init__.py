@@ -5,6 +5,8 @@ The map, in reading order:
 - ``data``        the data sets, as tensors in [0, 1] with labels or factors
 - ``models``      one file a family, plain ``nn.Module``s, the equation in the docstring
 - ``objectives``  loss functions: per example, in nats, summed over dimensions
+- ``likelihoods`` what a decoder's output says of the data: Bernoulli, Gaussian
+- ``bounds``      the ELBO and its relatives, lower bounds on log p(x)
 - ``penalties``   what a loss can ask for besides: small weights, few units, a calm code
 - ``corruption``  noise and masks for the input of a denoising autoencoder
 - ``training``    ``fit``: the one training loop

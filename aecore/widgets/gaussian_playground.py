@@ -8,7 +8,7 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.distributions import Independent, Normal, kl_divergence
+from torch.distributions import Normal, kl_divergence
 
 from aecore import checks
 from aecore.plots.palette import AMBER, GREY, PETROL
@@ -93,8 +93,8 @@ class GaussianPlayground(Widget):
         return log_q - log_p
 
     def _log_densities(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        q, p = (Independent(d, 0) for d in (self.posterior, self.prior))
-        return q.log_prob(z), p.log_prob(z)
+        log_q, log_p = (d.log_prob(z) for d in (self.posterior, self.prior))  # type: ignore[no-untyped-call]
+        return log_q, log_p
 
     def alt(self) -> str:
         """What the picture shows, in words."""
@@ -102,7 +102,7 @@ class GaussianPlayground(Widget):
         return (
             f"{self.label}. Above: the densities of q, normal with mean {_signed(self.mu, 2)} and "
             f"standard deviation {self.sigma:#.3g}, and of the prior p, with mean 0 and standard "
-            f"deviation 1. Below: q log(q/p), with the signed area KL(q‖p) = {_nats(self.kl)} nats. "
+            f"deviation 1. Below: q log(q/p), its signed area KL(q‖p) = {_nats(self.kl)} nats. "
             f"The mean of log(q/p) over {SAMPLES} samples of q is {_nats(float(ratios.mean()))}. "
             f"KL(p‖q) is {_nats(self.reverse_kl)} nats."
         )

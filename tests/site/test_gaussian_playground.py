@@ -169,7 +169,7 @@ def test_new_samples_are_new_and_change_the_estimate_alone(playing):
 
 
 def column(widget, canvas, z):
-    """The colours at a place of the axis, (height, 3), from the top of the canvas."""
+    """The colours on white at a place of the axis, (height, 3), from the top of the canvas."""
     shown = widget.locator(canvas).evaluate(
         """(canvas, part) => {
           const ratio = canvas.width / canvas.clientWidth;
@@ -178,7 +178,8 @@ def column(widget, canvas, z):
         }""",
         (z + SPAN) / (2 * SPAN),
     )
-    return torch.tensor(shown).reshape(-1, 4)[:, :3]
+    colours, alpha = torch.tensor(shown).reshape(-1, 4).split([3, 1], dim=1)
+    return 255 + (colours - 255) * alpha / 255
 
 
 def amber(colours):
@@ -311,8 +312,10 @@ KEYS = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowDown": (1, -1), "Arrow
 @pytest.mark.parametrize("key", KEYS)
 def test_arrow_keys_change_one_and_not_the_page(playing, key):
     page, widget = playing
+    page.add_style_tag(content="body { padding-block: 1000px }")
     widget.locator("input").first.focus()
     page.keyboard.press("Shift+Tab")
+    page.wait_for_timeout(300)
     focused = page.evaluate_handle("document.activeElement").as_element()
     assert focused.get_attribute("class") == "aew-densities"
     assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"

@@ -68,7 +68,8 @@ def test_squared_error_and_rebuilt_image_are_torchs(browsing):
     data = Data(widget)
     canvas = widget.locator(".aew-pair canvas").nth(1)
     most = int(widget.locator("input").get_attribute("max"))
-    for image in range(3):
+    start = image_of(widget)
+    for image in range(start, start + 3):
         assert image_of(widget) == image
         for k in sorted({1, min(7, most), most}):
             choose_k(page, widget, k)
@@ -201,8 +202,9 @@ def test_atoms_beyond_k_are_faint(browsing):
 def test_images_turn_around(browsing):
     page, widget = browsing
     count = len(Data(widget).images)
-    widget.get_by_role("button", name="Previous image").click()
-    frame(page)
+    for _ in range(image_of(widget) + 1):
+        widget.get_by_role("button", name="Previous image").click()
+        frame(page)
     assert image_of(widget) == count - 1
     widget.get_by_role("button", name="Next image").click()
     frame(page)
