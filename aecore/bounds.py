@@ -12,13 +12,27 @@ independent dimensions, and the prior is $\mathcal N(0, I)$.
 """
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from aecore import checks
+from aecore.likelihoods import Bernoulli, Gaussian
 from aecore.models.variational import VariationalAutoencoder
+
+
+class Variational(Protocol):
+    """What a loss asks of a VAE: an encoder, a decoder, and a likelihood that reads its outputs."""
+
+    likelihood: Bernoulli | Gaussian
+
+    def encode(self, x: Tensor) -> Distribution:
+        """The posterior of a batch: (B, …) → a distribution over (B, q)."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """What the likelihood reads: (B, q) → (B, …)."""
 
 
 def kl_per_latent(posterior: Distribution) -> Tensor:
@@ -49,12 +63,13 @@ def reparameterise(posterior: Distribution, generator: torch.Generator) -> Tenso
 
 
 def negative_elbo(
-    model: VariationalAutoencoder, x: Tensor, generator: torch.Generator, *, beta: float
+    model: Variational, x: Tensor, generator: torch.Generator, *, beta: float
 ) -> Tensor:
     r"""$-\log p_\theta(x \mid z) + \beta\, D_{\mathrm{KL}}(q_\phi(z \mid x) \Vert p(z))$, one z.
 
-    ``x``: (B, inputs); $z \sim q$. Returns (B,), in nats: at $\beta = 1$ an unbiased estimate of
-    the negative evidence lower bound, whose mean is at least $-\log p_\theta(x)$.
+    ``x``: (B, …), what the model encodes; $z \sim q$. Returns (B,), in nats: at $\beta = 1$ an
+    unbiased estimate of the negative evidence lower bound, whose mean is at least
+    $-\log p_\theta(x)$.
     """
     checks.number("beta", beta, low=0)
     posterior = model.encode(x)

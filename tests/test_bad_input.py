@@ -12,9 +12,17 @@ from torch import nn
 
 from aecore.bounds import effective_sample_size, importance_bound, log_weights, negative_elbo
 from aecore.corruption import gaussian, mask_patches, masking, salt_and_pepper
-from aecore.data import Labelled
+from aecore.data import Labelled, Rendered
+from aecore.data.faces import render
 from aecore.data.toy2d import GaussianMixture
+from aecore.decomposition import log_aggregate, minibatch_total_correlation
 from aecore.likelihoods import Bernoulli, Gaussian
+from aecore.metrics.disentanglement import (
+    disentanglement_completeness_informativeness,
+    mutual_information,
+    mutual_information_gap,
+    separated_attribute_predictability,
+)
 from aecore.metrics.generation import sharpness, variety
 from aecore.metrics.latents import active_units
 from aecore.metrics.recognition import Judge
@@ -54,6 +62,8 @@ CLASSIFIER = initialise(DigitClassifier(), generator("bad input"))
 VAE = initialise(VariationalAutoencoder([4, 2], Gaussian(1.0)), generator("bad input"))
 POSTERIOR = VAE.encode(VECTORS)
 PLANE = torch.eye(3, 2)
+CAUSES = torch.tensor([[0, 0], [1, 1], [2, 0]])
+FACTORS = torch.eye(3, 8)
 MIXTURE = GaussianMixture(torch.ones(3) / 3, PLANE, 0.5)
 DRAW = generator("bad input")
 
@@ -84,6 +94,8 @@ CALLS = {
     ("explained_variance", "reconstruction"): (lambda v: explained_variance(v, IMAGES), IMAGES),
     ("explained_variance", "original"): (lambda v: explained_variance(IMAGES, v), IMAGES),
     ("Labelled", "images"): (lambda v: Labelled(v, torch.arange(3)), IMAGES),
+    ("Rendered", "images"): (lambda v: Rendered(v, VECTORS, tuple("abcd")), IMAGES),
+    ("render", "factors"): (render, FACTORS),
     ("Judge", "images"): (Judge(CLASSIFIER, LABELLED, LABELLED), IMAGES),
     ("Autoencoder", "x"): (MODEL, VECTORS),
     ("Autoencoder.encode", "x"): (MODEL.encode, VECTORS),
@@ -145,6 +157,18 @@ CALLS = {
     ("sharpness", "images"): (sharpness, IMAGES),
     ("variety", "images"): (variety, IMAGES),
     ("active_units", "means"): (active_units, VECTORS),
+    ("log_aggregate", "z"): (lambda v: log_aggregate(v, POSTERIOR)[0], PLANE),
+    ("minibatch_total_correlation", "z"): (
+        lambda v: minibatch_total_correlation(v, POSTERIOR, 3), PLANE,
+    ),
+    ("mutual_information", "latents"): (lambda v: mutual_information(v, CAUSES), VECTORS),
+    ("mutual_information_gap", "latents"): (
+        lambda v: mutual_information_gap(v, CAUSES), VECTORS,
+    ),
+    ("dci", "latents"): (
+        lambda v: disentanglement_completeness_informativeness(v, CAUSES, seed=0), VECTORS,
+    ),
+    ("sap", "latents"): (lambda v: separated_attribute_predictability(v, CAUSES), VECTORS),
 }  # fmt: skip
 OUTPUTS = {
     ("squared_error", "prediction"), ("bce_with_logits", "logits"), ("bernoulli", "logits"),
@@ -157,12 +181,14 @@ OUTPUTS = {
     ("two_layer_jacobian_norm", "second"),
     ("VariationalAutoencoder", "x"), ("VariationalAutoencoder.encode", "x"),
     ("VariationalAutoencoder.decode", "z"), ("Bernoulli", "outputs"), ("Gaussian", "outputs"),
+    ("minibatch_total_correlation", "z"),
 }  # fmt: skip
 # where a shape is free, the ones that are good
 FREE = {
     ("binary_entropy", "target"): lambda shape: len(shape) >= 2,
     ("gaussian", "sigma"): lambda shape: all(side == 1 for side in shape),
     ("Labelled", "images"): lambda shape: len(shape) == 4,
+    ("Rendered", "images"): lambda shape: len(shape) == 4,
     ("gaussian noise", "x"): lambda shape: True,
     ("masking", "x"): lambda shape: True,
     ("salt_and_pepper", "x"): lambda shape: True,
@@ -182,6 +208,12 @@ FREE = {
     ("sharpness", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,
     ("variety", "images"): lambda shape: len(shape) >= 2,
     ("active_units", "means"): lambda shape: len(shape) == 2 and shape[0] >= 2,
+    ("mutual_information", "latents"): lambda shape: len(shape) == 2 and shape[0] == 3,
+    ("mutual_information_gap", "latents"): lambda shape: (
+        len(shape) == 2 and shape[0] == 3 and shape[1] >= 2
+    ),
+    ("dci", "latents"): lambda shape: len(shape) == 2 and shape[0] == 3 and shape[1] >= 2,
+    ("sap", "latents"): lambda shape: len(shape) == 2 and shape[0] == 3 and shape[1] >= 2,
 }
 
 each = pytest.mark.parametrize("call", CALLS, ids=" ".join)

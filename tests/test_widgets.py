@@ -18,9 +18,15 @@ from torch import nn
 from aecore.sphinx.widget import KINDS, MIME, WidgetRenderer, page_script
 from aecore.widgets import LatentExplorer, Switcher
 from aecore.widgets.base import LIBRARY, STATIC, Widget
+from tests.test_face_sliders import face_sliders
 from tests.test_gaussian_playground import gaussian_playground
+from tests.test_morph import morph
 from tests.test_noise_pad import noise_pad
+from tests.test_plane_diffusion import plane_diffusion
+from tests.test_rate_distortion import rate_distortion
+from tests.test_sortable_table import sortable_table
 from tests.test_tangent_explorer import tangent_explorer
+from tests.test_traversal_sliders import traversal_sliders
 from tests.test_unit_browser import unit_browser
 
 torch.set_num_threads(1)
@@ -53,7 +59,20 @@ def switcher(**changes):
     return Switcher(**arguments | changes)
 
 
-MAKERS = [explorer, gaussian_playground, noise_pad, switcher, tangent_explorer, unit_browser]
+MAKERS = [
+    explorer,
+    face_sliders,
+    gaussian_playground,
+    morph,
+    noise_pad,
+    plane_diffusion,
+    rate_distortion,
+    sortable_table,
+    switcher,
+    tangent_explorer,
+    traversal_sliders,
+    unit_browser,
+]
 each = pytest.mark.parametrize("make", MAKERS)
 
 

@@ -1,4 +1,4 @@
-"""What a data set is here: images and labels, in three parts that never mix."""
+"""What a data set is here: images and labels, or factors, in three parts that never mix."""
 
 from dataclasses import dataclass
 
@@ -52,3 +52,49 @@ class Splits:
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):
             checks.instance(name, getattr(self, name), Labelled)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Images that were drawn from factors: numbers that say all that an image shows.
+
+    ``images``: float32, shape (N, C, H, W), values in [0, 1]. ``factors``: float32, shape (N, K),
+    one column for each of the ``names``.
+    """
+
+    images: Tensor
+    factors: Tensor
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        checks.tensor("images", self.images, ("N", "C", "H", "W"), low=0, high=1)
+        checks.instance("names", self.names, tuple)
+        checks.tensor("factors", self.factors, (len(self.images), len(self.names)))
+        for name in ("images", "factors"):
+            if getattr(self, name).dtype != torch.float32:
+                raise TypeError(f"{name} must be float32, got {getattr(self, name).dtype}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = tuple(self.images.shape[1:])
+        return f"Rendered({len(self)} images of shape {shape}: {', '.join(self.names)})"
+
+    @property
+    def vectors(self) -> Tensor:
+        """The images as rows of pixels, shape (N, C·H·W)."""
+        return self.images.flatten(1)  # (N, d)
+
+
+@dataclass(frozen=True)
+class RenderedSplits:
+    """Train to fit, validation to choose, test to report: once."""
+
+    train: Rendered
+    validation: Rendered
+    test: Rendered
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            checks.instance(name, getattr(self, name), Rendered)

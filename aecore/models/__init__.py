@@ -2,12 +2,16 @@
 
 from aecore.models.autoencoder import Autoencoder, LinearAutoencoder
 from aecore.models.classifier import DigitClassifier
+from aecore.models.convolutional import ConvolutionalVAE
+from aecore.models.regressor import FactorRegressor
 from aecore.models.sparse import SparseAutoencoder, TopK, WinnerTakeAll
 from aecore.models.variational import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
+    "ConvolutionalVAE",
     "DigitClassifier",
+    "FactorRegressor",
     "LinearAutoencoder",
     "SparseAutoencoder",
     "TopK",

@@ -34,11 +34,17 @@ FOLDER = "_static/aecore"
 INLINE = 100_000  # bytes: a larger buffer becomes a file
 FRONT = Path(__file__).parents[1] / "widgets" / "static"
 KINDS = (
+    "face_sliders",
     "gaussian_playground",
     "latent_explorer",
+    "morph",
     "noise_pad",
+    "plane_diffusion",
+    "rate_distortion",
+    "sortable_table",
     "switcher",
     "tangent_explorer",
+    "traversal_sliders",
     "unit_browser",
 )
 LAUNCH = "<!--aecore-launch-->"  # where the links to Colab and Binder go
@@ -217,7 +223,11 @@ def page_script() -> str:
         return (FRONT / name).read_text("utf-8")
 
     kinds = [f'{{\n{read(f"{kind}.js")}\ndefine("{kind}", render);\n}}' for kind in KINDS]
-    library = [read(name) for name in ("host.js", "network.js", "stage.js", "sketch.js")]
+    parts = (
+        "host.js", "matmul.js", "network.js", "stage.js", "sketch.js", "diffusion.js",
+        "portraits.js",
+    )  # fmt: skip
+    library = [read(name) for name in parts]
     start = 'customElements.define("aecore-widget", AecoreWidget);'
     return "\n".join(['(() => {\n"use strict";', *library, *kinds, start, "})();\n"])
 

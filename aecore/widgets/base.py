@@ -18,7 +18,14 @@ from aecore import checks
 
 MIME = "application/vnd.aecore.widget+json"
 STATIC = Path(__file__).parent / "static"
-LIBRARY = ("network.js", "stage.js", "sketch.js")  # what every front-end may use
+LIBRARY = (  # what every front-end may use
+    "matmul.js",
+    "network.js",
+    "stage.js",
+    "sketch.js",
+    "portraits.js",
+    "diffusion.js",
+)
 
 
 def building() -> bool:

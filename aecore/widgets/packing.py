@@ -5,9 +5,9 @@ reading in Python, so that a test can bound what the smaller numbers cost. A new
 is one entry in ``KINDS`` here and one in ``LAYERS`` there.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,13 @@ class Packed:
     data: bytes
     inputs: int
     outputs: int
+
+    @property
+    def image(self) -> tuple[int, ...] | None:
+        """(C, H, W) if the network returns images; None if it returns vectors."""
+        sized = next(layer for layer in reversed(self.layers) if "inputs" in layer)
+        to = tuple(sized.get("to", ()))
+        return to if len(to) == 3 else None
 
 
 class _Writer:
@@ -63,30 +70,109 @@ class _Writer:
         return offset
 
 
-def _linear(name: str, layer: Any, write: _Writer) -> dict[str, Any]:
-    entry = {
-        "inputs": layer.in_features,
-        "outputs": layer.out_features,
-        "weight": write.tensor(f"{name}.weight", layer.weight),  # (outputs, inputs)
-    }
-    if layer.bias is not None:
-        entry["bias"] = write.tensor(f"{name}.bias", layer.bias)  # (outputs,)
-    return entry
+# ---- layer by layer: from the shape that a layer reads (None before the first that says one) to
+# its entry and the shape that it returns
+
+Shape = tuple[int, ...]
+Described = tuple[dict[str, Any], Shape | None]
 
 
-def _softplus(name: str, layer: Any, write: _Writer) -> dict[str, Any]:
+def _linear(name: str, layer: nn.Linear, shape: Shape | None, write: _Writer) -> Described:
+    _expect(name, (layer.in_features,), shape)
+    entry = {"inputs": layer.in_features, "outputs": layer.out_features}
+    return entry | _weights(name, layer, write), (layer.out_features,)
+
+
+def _convolution(name: str, layer: Any, shape: Shape | None, write: _Writer) -> Described:
+    _, height, width = _image(name, shape)
+    _expect(name, (layer.in_channels, height, width), shape)
+    if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
+        raise ValueError(f"{name} must be padded by a number of zeros, got {layer}")
+    if layer.groups != 1 or set(layer.dilation) != {1}:
+        raise ValueError(f"{name} must have one group and no dilation, got {layer}")
+    options = {field: list(getattr(layer, field)) for field in ("stride", "padding")}
+    if isinstance(layer, nn.ConvTranspose2d):
+        options["output_padding"] = list(layer.output_padding)
+    with torch.no_grad():  # torch knows the size of what comes out
+        after = layer(layer.weight.new_zeros(1, layer.in_channels, height, width)).shape[1:]
+    entry = {"kernel": list(layer.kernel_size)} | options | _weights(name, layer, write)
+    return _between(shape, after) | entry, tuple(after)
+
+
+def _upsample(name: str, layer: nn.Upsample, shape: Shape | None, write: _Writer) -> Described:
+    channels, height, width = _image(name, shape)
+    factor: Any = layer.scale_factor
+    down, right = factor if isinstance(factor, tuple) else (factor, factor)
+    if layer.mode != "nearest" or not all(value and value % 1 == 0 for value in (down, right)):
+        raise ValueError(f"{name} must repeat pixels a whole number of times, got {layer}")
+    after = (channels, height * int(down), width * int(right))
+    return _between(shape, after) | {"factor": [int(down), int(right)]}, after
+
+
+def _unflatten(name: str, layer: nn.Unflatten, shape: Shape | None, write: _Writer) -> Described:
+    after: Any = tuple(layer.unflattened_size)  # torch also has names for dimensions
+    if layer.dim != 1 or len(after) != 3 or min(after) < 1:
+        raise ValueError(f"{name} must make images, as Unflatten(1, (C, H, W)), got {layer}")
+    _expect(name, (math.prod(after),), shape)
+    return _between((math.prod(after),), after), after
+
+
+def _flatten(name: str, layer: nn.Flatten, shape: Shape | None, write: _Writer) -> Described:
+    if (layer.start_dim, layer.end_dim) != (1, -1):
+        raise ValueError(f"{name} must leave only the batch, as Flatten(1), got {layer}")
+    after = (math.prod(_image(name, shape)),)
+    return _between(shape, after), after
+
+
+def _softplus(name: str, layer: nn.Softplus, shape: Shape | None, write: _Writer) -> Described:
     if (layer.beta, layer.threshold) != (1, 20):
         raise ValueError(f"{name} must be a Softplus with beta 1 and threshold 20, got {layer}")
-    return {}
+    return {}, shape
 
 
-def _bare(name: str, layer: Any, write: _Writer) -> dict[str, Any]:
-    return {}
+def _bare(name: str, layer: nn.Module, shape: Shape | None, write: _Writer) -> Described:
+    return {}, shape
+
+
+def _weights(name: str, layer: Any, write: _Writer) -> dict[str, Any]:
+    # as torch has them: Linear (outputs, inputs), convolution (outputs, inputs, kernel),
+    # transposed convolution (inputs, outputs, kernel), bias (outputs,)
+    return {
+        field: write.tensor(f"{name}.{field}", value) for field, value in layer.named_parameters()
+    }
+
+
+def _between(before: Any, after: Any) -> dict[str, Any]:
+    sizes = {"inputs": math.prod(before), "outputs": math.prod(after)}
+    return sizes | {"from": list(before), "to": list(after)}
+
+
+def _expect(name: str, wanted: Shape, shape: Shape | None) -> None:
+    if shape is not None and shape != wanted:
+        raise ValueError(f"{name} must be given {_words(wanted)}, got {_words(shape)}")
+
+
+def _image(name: str, shape: Shape | None) -> Shape:
+    if shape is None or len(shape) != 3:
+        got = "nothing that says a shape" if shape is None else _words(shape)
+        raise ValueError(
+            f"{name} must be given images, as after Unflatten(1, (C, H, W)), got {got}"
+        )
+    return shape
+
+
+def _words(shape: Shape) -> str:
+    return f"{shape[0]} values" if len(shape) == 1 else f"images of shape {shape}"
 
 
 # exact types, not isinstance: a subclass may compute something else
-KINDS: dict[type[nn.Module], tuple[str, Callable[[str, nn.Module, _Writer], dict[str, Any]]]] = {
+KINDS: dict[type[nn.Module], tuple[str, Callable[[str, Any, Shape | None, _Writer], Described]]] = {
     nn.Linear: ("linear", _linear),
+    nn.Conv2d: ("convolution", _convolution),
+    nn.ConvTranspose2d: ("transposed", _convolution),
+    nn.Upsample: ("upsample", _upsample),
+    nn.Unflatten: ("unflatten", _unflatten),
+    nn.Flatten: ("flatten", _flatten),
     nn.ReLU: ("relu", _bare),
     nn.Sigmoid: ("sigmoid", _bare),
     nn.SiLU: ("silu", _bare),
@@ -97,6 +183,8 @@ KINDS: dict[type[nn.Module], tuple[str, Callable[[str, nn.Module, _Writer], dict
 
 def pack(module: nn.Module, dtype: str = "float16") -> Packed:
     """Turn a (nested) ``nn.Sequential`` of the layers in ``KINDS`` into data for the page.
+
+    The network reads vectors; ``Unflatten(1, (C, H, W))`` makes images of them for convolutions.
 
     ``dtype`` is how weights are stored. On decoders of digits trained from a free 2-D code,
     ``"float16"`` differs from torch by about 0.002 in the worst pixel after a sigmoid;
@@ -109,23 +197,19 @@ def pack(module: nn.Module, dtype: str = "float16") -> Packed:
     checks.choice("dtype", dtype, DTYPES)
     write = _Writer(dtype)
     layers: list[dict[str, Any]] = []
-    for name, layer in _flatten("module", module):
+    shape: Shape | None = None
+    for name, layer in _each("module", module):
         if type(layer) not in KINDS:
             known = ", ".join(kind.__name__ for kind in KINDS)
             raise TypeError(f"{name} must be one of {known}, got {type(layer).__name__}")
         kind, describe = KINDS[type(layer)]
-        layers.append({"kind": kind, **describe(name, layer, write)})
+        entry, shape = describe(name, layer, shape, write)
+        layers.append({"kind": kind, **entry})
 
-    sized = [layer for layer in layers if "inputs" in layer]
-    if not sized:
+    if not any("weight" in layer for layer in layers) or shape is None:
         raise ValueError("module must have a layer with weights, got none")
-    for before, after in pairwise(sized):
-        if before["outputs"] != after["inputs"]:
-            raise ValueError(
-                f"module must pass {after['inputs']} values to its next layer, "
-                f"got {before['outputs']}"
-            )
-    return Packed(layers, bytes(write.data), sized[0]["inputs"], sized[-1]["outputs"])
+    sized = [layer for layer in layers if "inputs" in layer]
+    return Packed(layers, bytes(write.data), sized[0]["inputs"], math.prod(shape))
 
 
 def unpack(packed: Packed) -> nn.Sequential:
@@ -134,16 +218,29 @@ def unpack(packed: Packed) -> nn.Sequential:
     names = {name: kind for kind, (name, _) in KINDS.items()}
     modules: list[nn.Module] = []
     for entry in packed.layers:
-        kind = names[checks.choice("kind", entry["kind"], names)]
-        if kind is not nn.Linear:
-            modules.append(kind())
-            continue
-        linear = nn.Linear(entry["inputs"], entry["outputs"], bias="bias" in entry)
+        module = _rebuilt(names[checks.choice("kind", entry["kind"], names)], entry)
         with torch.no_grad():
-            for field, parameter in linear.named_parameters():
+            for field, parameter in module.named_parameters():
                 parameter.copy_(_read(entry[field], packed.data))
-        modules.append(linear)
+        modules.append(module)
     return nn.Sequential(*modules).requires_grad_(False)
+
+
+def _rebuilt(kind: type[nn.Module], entry: dict[str, Any]) -> nn.Module:
+    """The layer of an entry, its weights still to come."""
+    bias = "bias" in entry
+    if kind is nn.Linear:
+        return nn.Linear(entry["inputs"], entry["outputs"], bias=bias)
+    if kind in (nn.Conv2d, nn.ConvTranspose2d):
+        options = {field: entry[field] for field in ("stride", "padding")}
+        if kind is nn.ConvTranspose2d:
+            options["output_padding"] = entry["output_padding"]
+        return kind(entry["from"][0], entry["to"][0], entry["kernel"], bias=bias, **options)
+    if kind is nn.Upsample:
+        return nn.Upsample(scale_factor=tuple(entry["factor"]))
+    if kind is nn.Unflatten:
+        return nn.Unflatten(1, tuple(entry["to"]))
+    return kind()
 
 
 def _read(entry: dict[str, Any], data: bytes) -> Tensor:
@@ -156,9 +253,9 @@ def _read(entry: dict[str, Any], data: bytes) -> Tensor:
     return torch.from_numpy((values * scales[:, None]).reshape(shape))
 
 
-def _flatten(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def _each(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     if type(module) is not nn.Sequential:
         yield name, module
         return
     for position, child in enumerate(module):
-        yield from _flatten(f"{name}[{position}]", child)
+        yield from _each(f"{name}[{position}]", child)

@@ -51,7 +51,7 @@ class Switcher(Widget):
         array = _array(pictures, counts)
         lines = [] if captions is None else _captions(captions, counts)
         states = itertools.product(*(range(count) for count in counts))
-        files = [_png(array[state]) for state in states]
+        files = [png(array[state]) for state in states]
         super().__init__(
             name=name,
             label=label,
@@ -138,7 +138,8 @@ def _captions(captions: Sequence[Any], counts: list[int]) -> list[str]:
     return walk(captions, "captions", counts)
 
 
-def _png(pixels: np.ndarray[Any, Any]) -> bytes:
+def png(pixels: np.ndarray[Any, Any]) -> bytes:
+    """A PNG of values in [0, 1]: (H, W) in the tones of the figures, or (H, W, 3) in colour."""
     image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
     if image.mode == "L":  # grey as the figures show it: the same bytes, with their colours
         tones = DIGIT(np.arange(256), bytes=True)[:, :3]

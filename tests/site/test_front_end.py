@@ -9,8 +9,11 @@ from aecore.sphinx.widget import FRONT
 from aecore.widgets import LatentExplorer
 from aecore.widgets.base import STATIC, front_end
 from aecore.widgets.packing import pack, unpack
+from tests.test_packing import IMAGES, images
 
 pytestmark = pytest.mark.site
+
+NETWORK = "".join((FRONT / name).read_text() for name in ("matmul.js", "network.js"))
 
 
 # A live module with a model that only it listens to, as `mounted`.
@@ -119,7 +122,7 @@ def test_network_in_the_page_is_the_network_in_python(browser, activation, dtype
     page = browser.new_page()
     result = page.evaluate(
         f"""([layers, bytes, inputs]) => {{
-          {(FRONT / "network.js").read_text()}
+          {NETWORK}
           const run = network(layers, new DataView(new Uint8Array(bytes).buffer));
           return inputs.map((input) => Array.from(run(input)));
         }}""",
@@ -137,7 +140,7 @@ def test_page_reads_every_float16(browser):
     page = browser.new_page()
     result = page.evaluate(
         f"""(bits) => {{
-          {(FRONT / "network.js").read_text()}
+          {NETWORK}
           const bytes = new DataView(Uint16Array.from(bits).buffer);
           const entry = {{ shape: [bits.length], dtype: 'float16', offset: 0 }};
           return Array.from(readTensor(entry, bytes));
@@ -146,3 +149,95 @@ def test_page_reads_every_float16(browser):
     )
     page.close()
     assert np.array_equal(result, bits.view("<f2"))
+
+
+# ---- convolutions, batches, and the two ways to multiply
+
+WAYS = {"simd": NETWORK, "plain": NETWORK.replace("const SIMD = kernel()", "const SIMD = null")}
+
+
+def run(browser, source, packed, inputs):
+    """What the page computes for all inputs at once, and for the first alone."""
+    page = browser.new_page()
+    batch, first = page.evaluate(
+        f"""([layers, bytes, inputs, one]) => {{
+          {source}
+          const run = network(layers, new DataView(new Uint8Array(bytes).buffer));
+          const all = Array.from(run(inputs));
+          return [all, Array.from(run(one))];
+        }}""",
+        [packed.layers, list(packed.data), inputs.flatten().tolist(), inputs[0].tolist()],
+    )
+    page.close()
+    return torch.tensor(batch), torch.tensor(first)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_in_the_page_are_those_in_python(browser, name, way):
+    packed = pack(images(name))
+    inputs = torch.randn(3, packed.inputs, generator=torch.Generator().manual_seed(0))
+    expected = unpack(packed)(inputs).flatten(1)
+    batch, first = run(browser, WAYS[way], packed, inputs)
+    torch.testing.assert_close(batch.reshape(expected.shape), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(first, expected[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("count", [1, 3, 4, 9, 400])
+def test_a_batch_is_its_examples(browser, count, way):
+    torch.manual_seed(0)
+    packed = pack(nn.Sequential(nn.Linear(3, 17), nn.SiLU(), nn.Linear(17, 5)))
+    inputs = torch.randn(count, 3)
+    batch, first = run(browser, WAYS[way], packed, inputs)
+    expected = unpack(packed)(inputs)
+    torch.testing.assert_close(batch.reshape(count, 5), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(first, expected[0], atol=1e-5, rtol=1e-5)
+
+
+def test_browser_takes_the_kernel(browser):
+    """A kernel that a browser refuses would go unnoticed: the plain way gives the same."""
+    page = browser.new_page()
+    exports = page.evaluate(
+        f"""() => {{ {NETWORK}; return WebAssembly.Module.exports(SIMD).map((e) => e.name); }}"""
+    )
+    page.close()
+    assert exports == ["memory", "run"]
+
+
+def test_products_grow_and_shrink(browser):
+    """One product, of every number of columns in turn, in both ways; whole numbers are exact."""
+    page = browser.new_page()
+    wrong = page.evaluate(
+        f"""() => {{
+          {NETWORK}
+          const value = (i, step) => (i * step) % 11 - 5;
+          const values = (length, step) =>
+            Float32Array.from({{ length }}, (_, i) => value(i, step));
+          const wrong = [];
+          for (const [rows, depth] of [[1, 1], [4, 3], [5, 8], [9, 70]]) {{
+            const [weights, bias] = [values(rows * depth, 7), values(rows, 3)];
+            const fast = multiplier(weights, bias, rows, depth);
+            const plain = multiplier(weights, bias, rows, depth, null);
+            for (const columns of [4, 8, 13, 3000, 1, 7, 16]) {{
+              const x = values(depth * columns, 5);
+              const exact = Float32Array.from({{ length: rows * columns }}, (_, i) => {{
+                const [row, column] = [Math.floor(i / columns), i % columns];
+                let sum = bias[row];
+                for (let k = 0; k < depth; k++) {{
+                  sum += weights[row * depth + k] * x[k * columns + column];
+                }}
+                return sum;
+              }});
+              for (const product of [fast, plain]) {{
+                const found = product(x, columns);
+                const same = found.length === exact.length && found.every((v, i) => v === exact[i]);
+                if (!same) wrong.push([rows, depth, columns]);
+              }}
+            }}
+          }}
+          return wrong;
+        }}"""
+    )
+    page.close()
+    assert wrong == []

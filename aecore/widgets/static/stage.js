@@ -38,6 +38,16 @@ function slider(name, { min, max, step, spoken = name }) {
   return { row, input, say };
 }
 
+// The values under a slider, each below the place where the thumb stands for it.
+function scale(values) {
+  const marks = values.map((value, i) => {
+    const mark = make("span", {}, value);
+    mark.style.setProperty("--at", i / (values.length - 1));
+    return mark;
+  });
+  return make("span", { class: "aew-scale", "aria-hidden": "true" }, ...marks);
+}
+
 const strong = (words) => make("strong", {}, words);
 
 function button(seen, spoken = seen) {

@@ -60,13 +60,3 @@ function render({ model, el }) {
     end();
   };
 }
-
-// The values under a slider, each below the place where the thumb stands for it.
-function scale(values) {
-  const marks = values.map((value, i) => {
-    const mark = make("span", {}, value);
-    mark.style.setProperty("--at", i / (values.length - 1));
-    return mark;
-  });
-  return make("span", { class: "aew-scale", "aria-hidden": "true" }, ...marks);
-}
