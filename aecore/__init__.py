@@ -7,9 +7,11 @@ The map, in reading order:
 - ``objectives``  loss functions: per example, in nats, summed over dimensions
 - ``likelihoods`` what a decoder's output says of the data: Bernoulli, Gaussian
 - ``bounds``      the ELBO and its relatives, lower bounds on log p(x)
+- ``decomposition`` the rate of a VAE in three parts: information, total correlation, marginals
 - ``penalties``   what a loss can ask for besides: small weights, few units, a calm code
 - ``corruption``  noise and masks for the input of a denoising autoencoder
 - ``training``    ``fit``: the one training loop
+- ``zoo``         trained models, kept under a key of their settings and their code
 - ``metrics``     how good a reconstruction, a sample, a representation is
 - ``randomness``  seeds and generators, moved together by ``AECORE_SEED``
 - ``evidence``    ``Claim`` and ``verify``: every statement of a chapter, checked by its own run

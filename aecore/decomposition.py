@@ -23,8 +23,8 @@ from torch.distributions import Distribution, Independent, Normal
 from aecore import checks
 from aecore.bounds import reparameterise
 
-CHUNK = 2**22  # numbers held at a time
-POINTS = 4096  # of a grid along a latent
+CHUNK = 2**20  # numbers held at a time
+POINTS = 2048  # of a grid along a latent
 REACH = 8  # standard deviations that the grid goes beyond the outermost mean
 
 

@@ -33,7 +33,15 @@ from aecore.metrics.reconstruction import (
     ssim,
 )
 from aecore.metrics.sparsity import best_cosines, dead_units, energy_in_window, l0, top_purity
-from aecore.models import Autoencoder, DigitClassifier, SparseAutoencoder, VariationalAutoencoder
+from aecore.metrics.spectrum import near_nyquist_power
+from aecore.models import (
+    Autoencoder,
+    ConvolutionalVAE,
+    DigitClassifier,
+    FactorRegressor,
+    SparseAutoencoder,
+    VariationalAutoencoder,
+)
 from aecore.objectives import (
     bce_with_logits,
     bernoulli_log_likelihood,
@@ -61,6 +69,9 @@ CODES = torch.rand(3, 8, generator=generator("bad input"))
 CLASSIFIER = initialise(DigitClassifier(), generator("bad input"))
 VAE = initialise(VariationalAutoencoder([4, 2], Gaussian(1.0)), generator("bad input"))
 POSTERIOR = VAE.encode(VECTORS)
+CONVOLUTIONAL = initialise(ConvolutionalVAE([1, 8], 28, 2, Gaussian(1.0)), generator("bad input"))
+REGRESSOR = initialise(FactorRegressor(2), generator("bad input"))
+COLOURED = torch.rand(3, 3, 64, 64, generator=generator("bad input"))
 PLANE = torch.eye(3, 2)
 CAUSES = torch.tensor([[0, 0], [1, 1], [2, 0]])
 FACTORS = torch.eye(3, 8)
@@ -157,6 +168,14 @@ CALLS = {
     ("sharpness", "images"): (sharpness, IMAGES),
     ("variety", "images"): (variety, IMAGES),
     ("active_units", "means"): (active_units, VECTORS),
+    ("ConvolutionalVAE", "x"): (CONVOLUTIONAL, IMAGES),
+    ("ConvolutionalVAE.encode", "x"): (lambda v: CONVOLUTIONAL.encode(v).mean, IMAGES),
+    ("ConvolutionalVAE.decode", "z"): (CONVOLUTIONAL.decode, PLANE),
+    ("ConvolutionalVAE.centre_on", "x"): (
+        lambda v: ConvolutionalVAE([1, 8], 28, 2, Gaussian(1.0)).centre_on(v), IMAGES,
+    ),
+    ("FactorRegressor", "x"): (REGRESSOR, COLOURED),
+    ("near_nyquist_power", "images"): (near_nyquist_power, IMAGES),
     ("log_aggregate", "z"): (lambda v: log_aggregate(v, POSTERIOR)[0], PLANE),
     ("minibatch_total_correlation", "z"): (
         lambda v: minibatch_total_correlation(v, POSTERIOR, 3), PLANE,
@@ -181,6 +200,8 @@ OUTPUTS = {
     ("two_layer_jacobian_norm", "second"),
     ("VariationalAutoencoder", "x"), ("VariationalAutoencoder.encode", "x"),
     ("VariationalAutoencoder.decode", "z"), ("Bernoulli", "outputs"), ("Gaussian", "outputs"),
+    ("ConvolutionalVAE", "x"), ("ConvolutionalVAE.encode", "x"),
+    ("ConvolutionalVAE.decode", "z"), ("FactorRegressor", "x"),
     ("minibatch_total_correlation", "z"),
 }  # fmt: skip
 # where a shape is free, the ones that are good
@@ -206,6 +227,7 @@ FREE = {
     ("importance_bound", "log_weights"): lambda shape: len(shape) == 2,
     ("effective_sample_size", "log_weights"): lambda shape: len(shape) == 2,
     ("sharpness", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,
+    ("near_nyquist_power", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,
     ("variety", "images"): lambda shape: len(shape) >= 2,
     ("active_units", "means"): lambda shape: len(shape) == 2 and shape[0] >= 2,
     ("mutual_information", "latents"): lambda shape: len(shape) == 2 and shape[0] == 3,

@@ -84,7 +84,7 @@ def adversarial_loss(
     """
     checks.tensor("x", x)
     checks.number("jitter", jitter, low=0)
-    fake = model(_noise(len(x), model.latent, generator))
+    fake = model(_noise(len(x), model.latent, generator).to(x.dtype))
     if fake.shape != x.shape:
         raise ValueError(f"x must have the generator's shape {tuple(fake.shape)}, got {x.shape}")
     return _both(model.discriminator, x, fake, generator, jitter)
@@ -124,11 +124,11 @@ def play(
             rows = torch.randint(len(x), (batch_size,), generator=noise, device=x.device)
             mean = loss(model, x[rows], noise).mean()
             if not bool(mean.isfinite()):
-                raise RuntimeError(f"the loss is {float(mean)} at step {step}")
+                raise RuntimeError(f"the loss is {float(mean.detach())} at step {step}")
             adam.zero_grad()
             mean.backward()  # type: ignore[no-untyped-call]
             adam.step()
-            means.append(float(mean))
+            means.append(float(mean.detach()))
         model.eval()
     return means
 
@@ -237,7 +237,7 @@ def vae_gan_loss(model: VAEGAN, x: Tensor, generator: torch.Generator, *, weight
     bound = bce_with_logits(logits, x) + kl_divergence(posterior)  # (B,)
     if weight == 0:
         return bound
-    dreamt = model.decode(_noise(len(x), model.latent, generator))
+    dreamt = model.decode(_noise(len(x), model.latent, generator).to(x.dtype))
     half = torch.arange(len(x), device=x.device)[:, None] % 2 == 0
     fake = torch.where(half, logits, dreamt).sigmoid()
     return bound + _both(model.discriminator, x, fake, generator, 0.0, weight)

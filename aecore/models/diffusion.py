@@ -221,7 +221,7 @@ def features(x: Tensor, time: Tensor, frequencies: Tensor) -> Tensor:
 
 
 class PlaneDenoiser(nn.Module):
-    """An MLP of three layers on ``features``: (B, 2), (B,) → (B, 2)."""
+    """An MLP with three hidden layers on ``features``: (B, 2), (B,) → (B, 2)."""
 
     frequencies: Tensor
 
@@ -232,6 +232,8 @@ class PlaneDenoiser(nn.Module):
         self.register_buffer("frequencies", frequencies)
         self.layers = nn.Sequential(
             nn.Linear(3 + 2 * len(frequencies), width),
+            nn.SiLU(),
+            nn.Linear(width, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),

@@ -24,10 +24,9 @@ function render({ model, el }) {
   const reset = button("Data again");
   const fresh = button("New noise");
   const results = STEPS.map(() => make("span", { class: "aew-result" }));
-  const steps = choice(
-    "Steps of the network, from noise to data",
-    STEPS.map((n, i) => [make("span", {}, String(n), results[i]), `${n} steps`]),
-  );
+  const title = "Network steps from noise to data";
+  const faces = STEPS.map((n, i) => [make("span", {}, String(n), results[i]), `${n} steps`]);
+  const steps = choice(title, faces);
   const rules = choice("Rule", [
     ["DDIM", "DDIM: no new noise on the way back"],
     ["Ancestral", "Ancestral: new noise in every step back"],
@@ -56,7 +55,7 @@ function render({ model, el }) {
       make(
         "div",
         { class: "aew-settings" },
-        make("p", { class: "aew-title" }, "Network steps from noise to data"),
+        make("p", { class: "aew-title" }, title),
         steps.row,
         make("p", { class: "aew-hint" }, "Below each number: how many points ended near a centre."),
         rules.row,
