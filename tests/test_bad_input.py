@@ -23,7 +23,13 @@ from aecore.metrics.disentanglement import (
     mutual_information_gap,
     separated_attribute_predictability,
 )
-from aecore.metrics.generation import sharpness, variety
+from aecore.metrics.generation import (
+    density_coverage,
+    frechet_distance,
+    precision_recall,
+    sharpness,
+    variety,
+)
 from aecore.metrics.latents import active_units
 from aecore.metrics.recognition import Judge
 from aecore.metrics.reconstruction import (
@@ -42,6 +48,24 @@ from aecore.models import (
     SparseAutoencoder,
     VariationalAutoencoder,
 )
+from aecore.models.adversarial import (
+    GAN,
+    VAEGAN,
+    adversarial_loss,
+    play,
+    vae_gan_loss,
+)
+from aecore.models.diffusion import (
+    Diffusion,
+    ImageDenoiser,
+    PlaneDenoiser,
+    convert,
+    cosine_schedule,
+    diffusion_loss,
+    features,
+)
+from aecore.models.quantizer import VectorQuantizer
+from aecore.models.vector_quantized import TwoLevelAutoencoder, VectorQuantizedAutoencoder
 from aecore.objectives import (
     bce_with_logits,
     bernoulli_log_likelihood,
@@ -73,10 +97,26 @@ CONVOLUTIONAL = initialise(ConvolutionalVAE([1, 8], 28, 2, Gaussian(1.0)), gener
 REGRESSOR = initialise(FactorRegressor(2), generator("bad input"))
 COLOURED = torch.rand(3, 3, 64, 64, generator=generator("bad input"))
 PLANE = torch.eye(3, 2)
+GRID = IMAGES[:, 0, :3, :].reshape(3, 4, 3, 7)
+QUANTIZER = VectorQuantizer(5, 4)
+VQ = VectorQuantizedAutoencoder(1, QUANTIZER, width=4)
+TWO_LEVEL = TwoLevelAutoencoder(1, QUANTIZER, QUANTIZER, width=4, halvings=1)
 CAUSES = torch.tensor([[0, 0], [1, 1], [2, 0]])
 FACTORS = torch.eye(3, 8)
 MIXTURE = GaussianMixture(torch.ones(3) / 3, PLANE, 0.5)
 DRAW = generator("bad input")
+
+GAME = initialise(GAN(nn.Linear(2, 4), nn.Linear(4, 1), 2), generator("bad input"))
+HYBRID = initialise(
+    VAEGAN(nn.Linear(4, 4), nn.Linear(2, 4), nn.Linear(4, 1), 2, 4), generator("bad input")
+)
+WAVES = torch.eye(5, 3)
+PLANE_NET = initialise(PlaneDenoiser(WAVES, 4), generator("bad input"))
+IMAGE_NET = initialise(ImageDenoiser(2, 1), generator("bad input"))
+STEPS = torch.tensor([1, 5, 10])
+TIMES = torch.tensor([0.1, 0.5, 1.0])
+DIFFUSION = Diffusion(PLANE_NET, cosine_schedule(10))
+ROWS = IMAGES.flatten(1)
 
 # function, argument → the call with that argument, a good value for it
 CALLS = {
@@ -167,6 +207,19 @@ CALLS = {
     ("effective_sample_size", "log_weights"): (effective_sample_size, VECTORS),
     ("sharpness", "images"): (sharpness, IMAGES),
     ("variety", "images"): (variety, IMAGES),
+    ("VectorQuantizer", "z"): (lambda v: QUANTIZER(v).commitment, GRID),
+    ("VectorQuantizer.nearest", "rows"): (QUANTIZER.nearest, VECTORS),
+    ("VectorQuantizedAutoencoder", "x"): (lambda v: VQ(v).commitment, IMAGES),
+    ("VectorQuantizedAutoencoder.vectors", "x"): (VQ.vectors, IMAGES),
+    ("VectorQuantizedAutoencoder.encode", "x"): (VQ.encode, IMAGES),
+    ("TwoLevelAutoencoder", "x"): (lambda v: TWO_LEVEL(v).commitment, IMAGES),
+    ("TwoLevelAutoencoder.encode", "x"): (TWO_LEVEL.encode, IMAGES),
+    ("frechet_distance", "real"): (lambda v: frechet_distance(v, VECTORS), VECTORS),
+    ("frechet_distance", "generated"): (lambda v: frechet_distance(VECTORS, v), VECTORS),
+    ("precision_recall", "real"): (lambda v: precision_recall(v, VECTORS, k=1), VECTORS),
+    ("precision_recall", "generated"): (lambda v: precision_recall(VECTORS, v, k=1), VECTORS),
+    ("density_coverage", "real"): (lambda v: density_coverage(v, VECTORS, k=1), VECTORS),
+    ("density_coverage", "generated"): (lambda v: density_coverage(VECTORS, v, k=1), VECTORS),
     ("active_units", "means"): (active_units, VECTORS),
     ("ConvolutionalVAE", "x"): (CONVOLUTIONAL, IMAGES),
     ("ConvolutionalVAE.encode", "x"): (lambda v: CONVOLUTIONAL.encode(v).mean, IMAGES),
@@ -188,6 +241,25 @@ CALLS = {
         lambda v: disentanglement_completeness_informativeness(v, CAUSES, seed=0), VECTORS,
     ),
     ("sap", "latents"): (lambda v: separated_attribute_predictability(v, CAUSES), VECTORS),
+    ("GAN", "z"): (GAME, torch.eye(3, 2)),
+    ("adversarial_loss", "x"): (lambda v: adversarial_loss(GAME, v, DRAW), VECTORS),
+    ("VAEGAN", "x"): (HYBRID, VECTORS),
+    ("vae_gan_loss", "x"): (lambda v: vae_gan_loss(HYBRID, v, DRAW, weight=1), VECTORS),
+    ("VAEGAN.decode", "z"): (HYBRID.decode, torch.eye(3, 2)),
+    ("play", "x"): (
+        lambda v: play(
+            GAME, adversarial_loss, v, steps=1, batch_size=1, lr=1e-3, momentum=0.5, seed=0
+        ), VECTORS,
+    ),
+    ("convert", "output"): (lambda v: convert(v, PLANE, TIMES / 2, "x0", "v"), PLANE),
+    ("convert", "x_t"): (lambda v: convert(PLANE, v, TIMES / 2, "x0", "v"), PLANE),
+    ("Diffusion.noisy", "x"): (lambda v: DIFFUSION.noisy(v, STEPS, PLANE), PLANE),
+    ("Diffusion.noisy", "noise"): (lambda v: DIFFUSION.noisy(PLANE, STEPS, v), PLANE),
+    ("Diffusion.bound", "x"): (lambda v: DIFFUSION.bound(v, DRAW).chain, PLANE),
+    ("diffusion_loss", "x"): (lambda v: diffusion_loss(DIFFUSION, v, DRAW), PLANE),
+    ("features", "x"): (lambda v: features(v, TIMES, WAVES), PLANE),
+    ("features", "frequencies"): (lambda v: features(PLANE, TIMES, v), WAVES),
+    ("ImageDenoiser", "x"): (lambda v: IMAGE_NET(v, TIMES), ROWS),
 }  # fmt: skip
 OUTPUTS = {
     ("squared_error", "prediction"), ("bce_with_logits", "logits"), ("bernoulli", "logits"),
@@ -200,10 +272,20 @@ OUTPUTS = {
     ("two_layer_jacobian_norm", "second"),
     ("VariationalAutoencoder", "x"), ("VariationalAutoencoder.encode", "x"),
     ("VariationalAutoencoder.decode", "z"), ("Bernoulli", "outputs"), ("Gaussian", "outputs"),
+    ("GAN", "z"), ("VAEGAN", "x"), ("VAEGAN.decode", "z"), ("convert", "output"),
+    ("convert", "x_t"), ("features", "x"), ("ImageDenoiser", "x"),
     ("ConvolutionalVAE", "x"), ("ConvolutionalVAE.encode", "x"),
     ("ConvolutionalVAE.decode", "z"), ("FactorRegressor", "x"),
     ("minibatch_total_correlation", "z"),
+    ("VectorQuantizer", "z"), ("VectorQuantizedAutoencoder", "x"), ("TwoLevelAutoencoder", "x"),
+    ("VectorQuantizedAutoencoder.vectors", "x"),
 }  # fmt: skip
+
+
+def _halves(shape):
+    return len(shape) == 4 and shape[1] == 1 and shape[2] % 4 == 0 and shape[3] % 4 == 0
+
+
 # where a shape is free, the ones that are good
 FREE = {
     ("binary_entropy", "target"): lambda shape: len(shape) >= 2,
@@ -229,6 +311,16 @@ FREE = {
     ("sharpness", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,
     ("near_nyquist_power", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,
     ("variety", "images"): lambda shape: len(shape) >= 2,
+    ("VectorQuantizer", "z"): lambda shape: len(shape) == 4 and shape[1] == 4,
+    ("VectorQuantizedAutoencoder", "x"): _halves,
+    ("VectorQuantizedAutoencoder.vectors", "x"): _halves,
+    ("VectorQuantizedAutoencoder.encode", "x"): _halves,
+    ("TwoLevelAutoencoder", "x"): _halves,
+    ("TwoLevelAutoencoder.encode", "x"): _halves,
+    # another width is good by itself, and told from the side of the generated
+    ("frechet_distance", "real"): lambda shape: len(shape) == 2,
+    ("precision_recall", "real"): lambda shape: len(shape) == 2,
+    ("density_coverage", "real"): lambda shape: len(shape) == 2,
     ("active_units", "means"): lambda shape: len(shape) == 2 and shape[0] >= 2,
     ("mutual_information", "latents"): lambda shape: len(shape) == 2 and shape[0] == 3,
     ("mutual_information_gap", "latents"): lambda shape: (

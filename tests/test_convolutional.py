@@ -230,6 +230,12 @@ def test_the_filter_passes_what_alternates(across, down, power):
     assert_close(measured, torch.tensor([power], dtype=DOUBLE), atol=1e-12, rtol=0)
 
 
+def test_the_filter_begins_at_seven_eighths():
+    for across, power in ((19, 0.0), (20, 0.5)):  # of 22: 0.864 and 0.909
+        measured = near_nyquist_power(waves(across, 0, 24, 44)).item()
+        assert measured == pytest.approx(power, abs=1e-12)
+
+
 @given(seed=SEEDS, factor=st.floats(0.1, 5), shift=st.floats(-3, 3))
 def test_the_power_is_that_of_one_image_and_scales_as_a_square(seed, factor, shift):
     x = images(3, 2, 8, 10, seed=seed)

@@ -122,15 +122,21 @@ def test_the_loss_is_the_squared_error_of_the_form(prediction):
     assert_close(diffusion_loss(model, x, draw()), target.square().sum(1))
 
 
-def test_the_bound_closes_on_a_known_density():
-    bars = cosine_schedule(1000)
+def test_the_bound_has_the_value_that_a_gaussian_gives_it():
+    bars = cosine_schedule(100)
     model = Diffusion(Known(bars), bars, "x0")
     x = 0.5 + 0.7 * torch.randn(40_000, 2, generator=draw(), dtype=torch.float64)
     parts = model.bound(x, generator("bound"))
-    gap = sum(parts) + D.Normal(0.5, 0.7).log_prob(x).sum(1)
-    error = gap.std().item() / 200
-    assert -4 * error < gap.mean().item() < 4 * error + 0.02
+    snr = bars / (1 - bars)
+    left = 1 / (1 / 0.49 + snr)  # the variance of x0, given x_t
+    chain = ((snr[:-1] - snr[1:]) * left[1:]).sum()
+    last = snr[0] * left[0] + (2 * math.pi / snr[0]).log()
+    for part, expected in [(parts.chain, chain), (parts.reconstruction, last)]:
+        error = part.std().item() / 200
+        assert part.mean().item() == pytest.approx(expected.item(), abs=4 * error)
     assert parts.prior.abs().max() < 1e-2
+    entropy = -D.Normal(0.5, 0.7).log_prob(x).sum(1).mean()
+    assert chain + last > entropy
 
 
 def test_a_step_of_the_chain_against_torch():
@@ -159,6 +165,16 @@ def test_sampling_a_known_gaussian(chance):
     made = model.sample(start, 100, generator=generator("chance") if chance else None)
     assert_close(made.mean(0), torch.full((2,), 0.5).double(), atol=0.02, rtol=0)
     assert_close(made.std(0), torch.full((2,), 0.7).double(), atol=0.03, rtol=0)
+
+
+def test_a_step_by_chance_has_the_variance_of_the_posterior():
+    a, b = 0.3, 0.8  # two steps; the last one is certain, and shrinks what the first one drew
+    bars = torch.tensor([b, a], dtype=torch.float64)
+    model = Diffusion(Known(bars), bars, "x0")
+    made = model.sample(torch.ones(40_000, 1).double(), 2, generator=draw())
+    keep = b**0.5 * 0.49 / (b * 0.49 + 1 - b)
+    expected = keep * ((1 - b) / (1 - a) * (1 - a / b)) ** 0.5
+    assert made.std().item() == pytest.approx(expected, rel=0.02)
 
 
 def test_without_chance_the_way_is_fixed_and_with_it_is_the_generators():

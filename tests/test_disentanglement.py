@@ -182,7 +182,9 @@ def test_factors_are_whole_numbers_in_columns(measure, factors):
 
 @MEASURES
 def test_there_are_as_many_factors_as_latents(measure):
-    with pytest.raises(ValueError, match=rf"^factors must have a row for each .* \({len(CODES)}, K\), got"):
+    with pytest.raises(
+        ValueError, match=rf"^factors must have a row for each .* \({len(CODES)}, K\), got"
+    ):
         measure(CODES, FACTORS[:-1])
 
 

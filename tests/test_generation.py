@@ -159,6 +159,21 @@ def test_gaussian_frechet_refuses_what_is_no_covariance():
         gaussian_frechet(mean, -eye, mean, eye)
 
 
+@pytest.mark.parametrize("bad", [torch.zeros(3), torch.eye(3), torch.eye(2)[0], torch.tensor(1.0)])
+@pytest.mark.parametrize("name", ["mean", "covariance", "mean_2", "covariance_2"])
+def test_gaussian_frechet_refuses_other_shapes_by_name(name, bad):
+    mean, eye = torch.zeros(2), torch.eye(2)
+    good = {"mean": mean, "covariance": eye, "mean_2": mean, "covariance_2": eye}
+    if bad.shape == good[name].shape:
+        bad = bad * math.nan
+    elif name == "mean" and bad.ndim == 1:  # another d, which the covariance does not have
+        name = "covariance"
+        good["mean"] = bad
+        bad = eye
+    with pytest.raises(ValueError, match=rf"^{name} must (have shape|be finite)"):
+        gaussian_frechet(**good | {name: bad})
+
+
 def test_frechet_distance_of_a_cloud_to_itself_is_0_and_of_a_shifted_one_its_square():
     real, shift = cloud(200), torch.tensor([3.0, 0, 0, 4, 0]).double()
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-12)
@@ -205,6 +220,8 @@ def test_the_floor_falls_as_one_over_the_number():
 def test_a_cloud_against_itself():
     real = cloud(120)
     assert means(real, real) == [1, 1, 1, 1]
+    far = real.float() + 1000  # where distances by products have lost their digits
+    assert means(far, far) == [1, 1, 1, 1]
 
 
 def test_clouds_that_do_not_touch():

@@ -82,7 +82,7 @@ def adversarial_loss(
     ``jitter``: standard deviation of noise that is added to what the discriminator sees, real and
     generated alike, so that the two overlap [arjovsky2017towards].
     """
-    checks.tensor("x", x)
+    _batch(x)
     checks.number("jitter", jitter, low=0)
     fake = model(_noise(len(x), model.latent, generator).to(x.dtype))
     if fake.shape != x.shape:
@@ -109,7 +109,7 @@ def play(
     ten steps ago is not [radford2016unsupervised]. Raises ``RuntimeError`` if a loss is no number.
     """
     checks.instance("model", model, nn.Module)
-    checks.tensor("x", x)
+    _batch(x)
     checks.integer("steps", steps)
     checks.integer("batch_size", batch_size, high=len(x))
     checks.number("lr", lr, above=0)
@@ -190,7 +190,12 @@ class VAEGAN(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, generator: nn.Module, discriminator: nn.Module, latent: int
+        self,
+        encoder: nn.Module,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        latent: int,
+        inputs: int = 784,
     ) -> None:
         super().__init__()
         checks.instance("encoder", encoder, nn.Module)
@@ -198,10 +203,11 @@ class VAEGAN(nn.Module):
         checks.instance("discriminator", discriminator, nn.Module)
         self.encoder, self.generator, self.discriminator = encoder, generator, discriminator
         self.latent = checks.integer("latent", latent)
+        self.inputs = checks.integer("inputs", inputs)
 
     def encode(self, x: Tensor) -> Distribution:
         r"""$q_\phi(z \mid x)$: (B, inputs) → a distribution over (B, latent)."""
-        checks.tensor("x", x, ("B", None), finite=False)
+        checks.tensor("x", x, ("B", self.inputs), finite=False)
         mu, logvar = self.encoder(x).chunk(2, dim=1)  # (B, latent) each
         normal = Normal(mu, (logvar / 2).exp(), validate_args=False)
         return Independent(normal, 1, validate_args=False)
@@ -230,7 +236,7 @@ def vae_gan_loss(model: VAEGAN, x: Tensor, generator: torch.Generator, *, weight
     ``x`` and a picture from the prior, half of the batch each. ``weight``, $\lambda$, multiplies
     the generator's part; at 0 there is no opponent, and the model is a VAE. In nats.
     """
-    checks.tensor("x", x, ("B", None), low=0, high=1)
+    checks.tensor("x", x, ("B", model.inputs), low=0, high=1)
     checks.number("weight", weight, low=0)
     posterior = model.encode(x)
     logits = model.decode(reparameterise(posterior, generator))
@@ -259,6 +265,11 @@ def _both(
     frozen = {name: value.detach() for name, value in judge.named_parameters()}
     odds = functional_call(judge, frozen, (fake,))[:, 0]  # a gradient for the generator alone
     return discriminator_loss(real_odds, fake_odds) + weight * generator_loss(odds)
+
+
+def _batch(x: object) -> None:
+    if checks.tensor("x", x).ndim < 2:
+        raise ValueError(f"x must have shape (B, …), got {tuple(checks.tensor('x', x).shape)}")
 
 
 def _noise(number: int, latent: int, generator: torch.Generator) -> Tensor:

@@ -121,6 +121,8 @@ class Diffusion(nn.Module):
     def bound(self, x: Tensor, generator: torch.Generator) -> Bound:
         r"""An unbiased estimate of the bound for each of ``x`` (B, d), from one t an example.
 
+        The t of a batch are spread evenly over the chain, which makes its mean less noisy.
+
         $D_{\mathrm{KL}}(q(x_{t-1} \mid x_t, x_0) \Vert p(x_{t-1} \mid x_t)) =
         \frac12 (\mathrm{SNR}_{t-1} - \mathrm{SNR}_t) \lVert x_0 - \hat x_0 \rVert^2$ with
         $\mathrm{SNR}_t = \bar\alpha_t / (1 - \bar\alpha_t)$ [kingma2021variational]; the last step
@@ -131,7 +133,7 @@ class Diffusion(nn.Module):
         bars = self.alpha_bars
         last, size = bars[-1], x.shape[1]
         prior = 0.5 * (last * x.square().sum(1) - size * (last + (1 - last).log()))
-        t = _random_times(2, self.steps, x, generator)
+        t = _even_times(2, self.steps, x, generator)
         ratio = bars / (1 - bars)  # infinite at t = 0, which is not asked for
         noise = _noise_like(x, generator)
         error = (x - self.denoise(self.noisy(x, t, noise), t)).square().sum(1)
@@ -197,7 +199,8 @@ def diffusion_loss(model: Diffusion, x: Tensor, generator: torch.Generator) -> T
     ``x``: (B, …). The target is ``model.prediction`` of the true noise. It is the bound with
     another weight for each t [ho2020denoising].
     """
-    checks.tensor("x", x)
+    if checks.tensor("x", x).ndim < 2:
+        raise ValueError(f"x must have shape (B, …), got {tuple(x.shape)}")
     checks.instance("generator", generator, torch.Generator)
     t, noise = _random_times(1, model.steps, x, generator), _noise_like(x, generator)
     x_t = model.noisy(x, t, noise)
@@ -301,6 +304,12 @@ def _scales(alpha_bar: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def _random_times(low: int, high: int, x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randint(low, high + 1, (len(x),), generator=generator, device=x.device)
+
+
+def _even_times(low: int, high: int, x: Tensor, generator: torch.Generator) -> Tensor:
+    start = torch.rand(1, generator=generator, device=x.device, dtype=torch.float64)
+    places = (start + torch.arange(len(x), device=x.device) / len(x)) % 1
+    return low + ((high + 1 - low) * places).long()
 
 
 def _noise_like(x: Tensor, generator: torch.Generator) -> Tensor:

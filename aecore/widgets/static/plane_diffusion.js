@@ -206,8 +206,7 @@ function render({ model, el }) {
 
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let pending = 0;
-  let before = 0;
-  let frames = 0;
+  let [before, frames] = [0, 0]; // when the last frame was, and how many there were
   let speech = 0;
   const wake = () => (pending ||= requestAnimationFrame(frame));
 
