@@ -154,6 +154,13 @@ def test_a_restart_revives(learned):
     assert (quantizer.counts > 0).all()
 
 
+def test_a_restarted_entry_weighs_as_much_as_an_average_one():
+    quantizer = by_hand(decay=0.5).train()
+    quantizer(0.1 * random_grid() - 5, generator("restart"))
+    assert quantizer.counts.tolist() == [30, 10, 10]  # half of 60 vectors; their mean over three
+    assert torch.equal(quantizer.sums[1:], 10 * quantizer.codebook[1:])
+
+
 def test_a_restart_needs_training_a_generator_and_death():
     z = 0.1 * random_grid() - 5
     for quantizer, stream in ((by_hand(), generator("r")), (by_hand().train(), None)):

@@ -27,9 +27,8 @@ class VectorQuantizedAutoencoder(nn.Module):
 
     The loss of an example is $L(x, \mathrm{Dec}(e)) + \lVert\mathrm{sg}(z) - e\rVert^2
     + \beta\lVert z - \mathrm{sg}(e)\rVert^2$ with sg, the stop-gradient; the middle term only where
-    the codebook is ``learned``. Terms are
-    summed over dimensions and positions. ``halvings`` = 2 turns an image of 28 × 28 into a grid of
-    7 × 7 codes.
+    the codebook is ``learned``. Terms are summed over dimensions and positions. ``halvings`` = 2
+    turns an image of 28 × 28 into a grid of 7 × 7 codes.
     """
 
     def __init__(
