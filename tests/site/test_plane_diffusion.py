@@ -371,7 +371,7 @@ def test_nothing_moves_when_its_words_change(opened, width):
     places = set()
 
     def look():
-        parts = widget.locator(":is(canvas, button, input, p)")
+        parts = widget.locator(":is(canvas, button, input, p):visible")
         places.add(
             parts.evaluate_all(
                 """all => all.map((element) => {

@@ -326,7 +326,7 @@ def test_nothing_shifts_or_sticks_out(visitor, site, width):
     for latent in (latents[0], latents[-1]):
         for value in (-3, 0, 0.05):
             put(page, widget, latent, value)
-            parts = widget.locator(":is(canvas, button, input, p)")
+            parts = widget.locator(":is(canvas, button, input, p):visible")
             places.add(
                 parts.evaluate_all(
                     """all => all.map((element) => {
