@@ -10,7 +10,7 @@ never share numbers by accident:
 import hashlib
 import math
 import os
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
@@ -18,6 +18,14 @@ from torch import nn
 from aecore import checks
 
 Module = TypeVar("Module", bound=nn.Module)
+
+
+@runtime_checkable
+class Redrawn(Protocol):
+    """A layer with random numbers of another kind, which knows how to draw them."""
+
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw all random numbers of the layer anew."""
 
 
 def base_seed() -> int:
@@ -41,10 +49,11 @@ def generator(stream: str, device: str | torch.device = "cpu") -> torch.Generato
 
 
 def initialise(module: Module, generator: torch.Generator) -> Module:
-    """Redraw every linear and convolutional layer from ``generator`` and return the module.
+    """Redraw every layer of ``module`` from ``generator`` and return the module.
 
-    The distribution is PyTorch's own default, U(−1/√n, 1/√n) with n the number of inputs of a
-    unit, for weights and biases; only the source of the numbers is now explicit.
+    Of linear and convolutional layers the distribution is PyTorch's own default, U(−1/√n, 1/√n)
+    with n the number of inputs of a unit, for weights and biases; only the source of the numbers
+    is now explicit. A layer that is ``Redrawn`` draws itself.
     """
     checks.instance("module", module, nn.Module)
     checks.instance("generator", generator, torch.Generator)
@@ -55,4 +64,6 @@ def initialise(module: Module, generator: torch.Generator) -> Module:
             for parameter in (layer.weight, layer.bias):
                 if parameter is not None:
                     nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        elif isinstance(layer, Redrawn):
+            layer.redraw(generator)
     return module

@@ -10,7 +10,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from aecore.bounds import effective_sample_size, importance_bound, log_weights, negative_elbo
+from aecore.bounds import (
+    effective_sample_size,
+    importance_bound,
+    kl_divergence,
+    log_weights,
+    negative_elbo,
+)
 from aecore.corruption import gaussian, mask_patches, masking, salt_and_pepper
 from aecore.data import Labelled, Rendered
 from aecore.data.faces import render
@@ -55,16 +61,15 @@ from aecore.models.adversarial import (
     play,
     vae_gan_loss,
 )
+from aecore.models.denoisers import ImageDenoiser, PlaneDenoiser, VectorDenoiser, features
 from aecore.models.diffusion import (
     Diffusion,
-    ImageDenoiser,
-    PlaneDenoiser,
     convert,
     cosine_schedule,
     diffusion_loss,
-    features,
 )
 from aecore.models.quantizer import VectorQuantizer
+from aecore.models.variational import normal_posterior
 from aecore.models.vector_quantized import TwoLevelAutoencoder, VectorQuantizedAutoencoder
 from aecore.objectives import (
     bce_with_logits,
@@ -99,8 +104,10 @@ COLOURED = torch.rand(3, 3, 64, 64, generator=generator("bad input"))
 PLANE = torch.eye(3, 2)
 GRID = IMAGES[:, 0, :3, :].reshape(3, 4, 3, 7)
 QUANTIZER = VectorQuantizer(5, 4)
-VQ = VectorQuantizedAutoencoder(1, QUANTIZER, width=4)
-TWO_LEVEL = TwoLevelAutoencoder(1, QUANTIZER, QUANTIZER, width=4, halvings=1)
+# wide enough that an infinite pixel does not meet dead units alone
+VQ = initialise(VectorQuantizedAutoencoder(1, QUANTIZER, width=16), generator("bad input"))
+TWO_LEVEL = TwoLevelAutoencoder(1, QUANTIZER, QUANTIZER, width=16, halvings=1)
+TWO_LEVEL = initialise(TWO_LEVEL, generator("bad input"))
 CAUSES = torch.tensor([[0, 0], [1, 1], [2, 0]])
 FACTORS = torch.eye(3, 8)
 MIXTURE = GaussianMixture(torch.ones(3) / 3, PLANE, 0.5)
@@ -113,6 +120,7 @@ HYBRID = initialise(
 WAVES = torch.eye(5, 3)
 PLANE_NET = initialise(PlaneDenoiser(WAVES, 4), generator("bad input"))
 IMAGE_NET = initialise(ImageDenoiser(2, 1), generator("bad input"))
+VECTOR_NET = initialise(VectorDenoiser(4, hints=2, width=4), generator("bad input"))
 STEPS = torch.tensor([1, 5, 10])
 TIMES = torch.tensor([0.1, 0.5, 1.0])
 DIFFUSION = Diffusion(PLANE_NET, cosine_schedule(10))
@@ -193,6 +201,7 @@ CALLS = {
     ("VariationalAutoencoder", "x"): (VAE, VECTORS),
     ("VariationalAutoencoder.encode", "x"): (lambda v: VAE.encode(v).mean, VECTORS),
     ("VariationalAutoencoder.decode", "z"): (VAE.decode, torch.eye(3, 2)),
+    ("normal_posterior", "outputs"): (lambda v: kl_divergence(normal_posterior(v)), VECTORS),
     ("Bernoulli", "x"): (lambda v: Bernoulli().log_likelihood(v, VECTORS), VECTORS),
     ("Bernoulli", "outputs"): (lambda v: Bernoulli().log_likelihood(VECTORS, v), VECTORS),
     ("Gaussian", "x"): (lambda v: Gaussian(1.0).log_likelihood(v, VECTORS), VECTORS),
@@ -260,6 +269,7 @@ CALLS = {
     ("features", "x"): (lambda v: features(v, TIMES, WAVES), PLANE),
     ("features", "frequencies"): (lambda v: features(PLANE, TIMES, v), WAVES),
     ("ImageDenoiser", "x"): (lambda v: IMAGE_NET(v, TIMES), ROWS),
+    ("VectorDenoiser", "x"): (lambda v: VECTOR_NET(v, TIMES), VECTORS),
 }  # fmt: skip
 OUTPUTS = {
     ("squared_error", "prediction"), ("bce_with_logits", "logits"), ("bernoulli", "logits"),
@@ -271,9 +281,11 @@ OUTPUTS = {
     ("two_layer_jacobian_norm", "slopes"), ("two_layer_jacobian_norm", "first"),
     ("two_layer_jacobian_norm", "second"),
     ("VariationalAutoencoder", "x"), ("VariationalAutoencoder.encode", "x"),
-    ("VariationalAutoencoder.decode", "z"), ("Bernoulli", "outputs"), ("Gaussian", "outputs"),
+    ("VariationalAutoencoder.decode", "z"), ("normal_posterior", "outputs"),
+    ("Bernoulli", "outputs"), ("Gaussian", "outputs"),
     ("GAN", "z"), ("VAEGAN", "x"), ("VAEGAN.decode", "z"), ("convert", "output"),
     ("convert", "x_t"), ("features", "x"), ("ImageDenoiser", "x"),
+    ("VectorDenoiser", "x"),
     ("ConvolutionalVAE", "x"), ("ConvolutionalVAE.encode", "x"),
     ("ConvolutionalVAE.decode", "z"), ("FactorRegressor", "x"),
     ("minibatch_total_correlation", "z"),
@@ -306,6 +318,7 @@ FREE = {
     ("top_purity", "codes"): lambda shape: len(shape) == 2 and shape[0] == 3,
     ("sigmoid_jacobian_norm", "weight"): lambda shape: len(shape) == 2 and shape[0] == 4,
     ("two_layer_jacobian_norm", "first"): lambda shape: len(shape) == 2 and shape[0] == 4,
+    ("normal_posterior", "outputs"): lambda shape: len(shape) == 2 and shape[1] % 2 == 0,
     ("importance_bound", "log_weights"): lambda shape: len(shape) == 2,
     ("effective_sample_size", "log_weights"): lambda shape: len(shape) == 2,
     ("sharpness", "images"): lambda shape: len(shape) == 4 and min(shape[2:]) >= 2,

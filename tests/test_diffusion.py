@@ -13,14 +13,11 @@ from torch.testing import assert_close
 from aecore.models.diffusion import (
     PREDICTIONS,
     Diffusion,
-    ImageDenoiser,
-    PlaneDenoiser,
     convert,
     cosine_schedule,
     diffusion_loss,
-    features,
 )
-from aecore.randomness import generator, initialise
+from aecore.randomness import generator
 
 BARS = cosine_schedule(50)
 
@@ -189,25 +186,7 @@ def test_without_chance_the_way_is_fixed_and_with_it_is_the_generators():
     assert model.sample(start, 5, limit=0.1).abs().max() <= 0.1 + 1e-9
 
 
-# ---- the networks
-
-
-def test_features_in_their_order():
-    x, time = torch.tensor([[1.0, 2.0]]), torch.tensor([0.5])
-    waves = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 2.0]])
-    phases = [1.0, 2.0]
-    expected = [1, 2, 0.5, *map(math.sin, phases), *map(math.cos, phases)]
-    assert_close(features(x, time, waves), torch.tensor([expected]))
-
-
-def test_networks_keep_the_shape():
-    plane = initialise(PlaneDenoiser(torch.rand(5, 3), 8), draw())
-    assert plane(torch.rand(4, 2), torch.rand(4)).shape == (4, 2)
-    image = initialise(ImageDenoiser(8, 1), draw())
-    x, time = torch.rand(3, 784), torch.rand(3)
-    assert image(x, time).shape == (3, 784)
-    assert torch.equal(image(x, time, torch.zeros(3, 64)), image(x, time))
-    assert not torch.equal(image(x, time, torch.ones(3, 64)), image(x, time))
+# ---- bad settings
 
 
 @pytest.mark.parametrize(
@@ -221,8 +200,6 @@ def test_networks_keep_the_shape():
         (lambda m: m(normal(2, 2), torch.tensor([0, 1])), ValueError, "t must be from 1 to 50"),
         (lambda m: m(normal(2, 2), torch.tensor([1])), ValueError, "t must be of 2 integers"),
         (lambda m: m(normal(2, 2), 3), TypeError, "t must be Tensor"),
-        (lambda m: ImageDenoiser(0), ValueError, "channels must be at least 1"),
-        (lambda m: PlaneDenoiser(torch.rand(5, 2)), ValueError, "frequencies must have shape"),
     ],
 )
 def test_bad_settings_are_refused_by_name(call, error, message):

@@ -12,25 +12,6 @@ from aecore.widgets import live
 
 
 @pytest.fixture
-def build(monkeypatch):
-    monkeypatch.setenv("AECORE_BUILD", "1")
-
-
-@pytest.fixture
-def comms(monkeypatch):
-    """Every comm that is opened."""
-    opened = []
-    create = ipywidgets.widgets.widget.comm.create_comm
-
-    def record(**arguments):
-        opened.append(arguments)
-        return create(**arguments)
-
-    monkeypatch.setattr(ipywidgets.widgets.widget.comm, "create_comm", record)
-    return opened
-
-
-@pytest.fixture
 def shown(monkeypatch):
     """What ``live`` displays."""
     objects = []

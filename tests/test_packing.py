@@ -79,6 +79,12 @@ IMAGES = {
         nn.Conv2d(3, 5, 3, padding=1),
         nn.Upsample(scale_factor=(1, 3)),
     ],
+    "shuffle": lambda: [
+        nn.Unflatten(1, (3, 2, 5)),
+        nn.Conv2d(3, 18, 3, padding=1),
+        nn.PixelShuffle(3),
+        nn.ReLU(),
+    ],
     "strange": lambda: [
         nn.Unflatten(1, (3, 5, 7)),
         nn.Conv2d(3, 5, (3, 2), stride=(2, 1), padding=(0, 1), bias=False),
@@ -193,6 +199,10 @@ IMAGE = nn.Unflatten(1, (2, 4, 4))
         ),
         ([IMAGE, nn.Upsample(scale_factor=1.5), nn.Flatten()], "whole number of times"),
         ([IMAGE, nn.Upsample(size=(8, 8)), nn.Flatten()], "whole number of times"),
+        (
+            [IMAGE, nn.PixelShuffle(2), nn.Flatten()],
+            r"module\[1\] must be given a multiple of 4 channels, got 2",
+        ),
         ([IMAGE, nn.Flatten(2), nn.Linear(16, 2)], r"module\[1\] must leave only the batch"),
         ([IMAGE], "must have a layer with weights, got none"),
     ],

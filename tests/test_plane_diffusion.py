@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from aecore.models.diffusion import Diffusion, PlaneDenoiser
+from aecore.models.denoisers import PlaneDenoiser
+from aecore.models.diffusion import Diffusion
 from aecore.widgets import PlaneDiffusion
 from aecore.widgets.draws import normal
 from aecore.widgets.plane_diffusion import STEPS

@@ -131,13 +131,13 @@ def test_the_generator_determines_the_samples():
 
 
 def test_the_spiral_is_as_described():
-    mixture = spiral(40)
+    mixture = spiral()
     radius = mixture.means.norm(dim=1)
     assert mixture.means.dtype == torch.float64
     assert_close(radius[[0, -1]], torch.tensor([0.5, 2.0], dtype=torch.float64), rtol=0, atol=0.01)
     assert (radius.diff() > 0).all()
     gaps = mixture.means.diff(dim=0).norm(dim=1)
-    assert gaps.max() / gaps.min() < 1.1  # equally far apart along the curve
+    assert_close(gaps, gaps.mean().expand_as(gaps), rtol=0.15, atol=0)  # on a grid of 2,000 places
     angle = torch.atan2(mixture.means[:, 1], mixture.means[:, 0])
     turned = torch.diff(angle).remainder(2 * math.pi).sum()
     assert_close(turned.item(), 3 * math.pi, rtol=0.01, atol=0)
@@ -176,9 +176,3 @@ def test_bad_numbers_are_refused_by_name():
         three().sample(0, generator("x"))
     with pytest.raises(TypeError, match=r"^generator must be Generator"):
         three().sample(1, 0)
-    with pytest.raises(ValueError, match=r"^components must be at least 2"):
-        spiral(1)
-    with pytest.raises(ValueError, match=r"^turns must be greater than 0"):
-        spiral(turns=0)
-    with pytest.raises(ValueError, match=r"^scale must be greater than 0"):
-        spiral(scale=-1)

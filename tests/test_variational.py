@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from aecore.likelihoods import Bernoulli, Gaussian
 from aecore.models import Autoencoder, VariationalAutoencoder
 from aecore.models.autoencoder import ACTIVATIONS
+from aecore.models.variational import normal_posterior
 from aecore.objectives import bernoulli_log_likelihood
 from aecore.randomness import generator, initialise
 
@@ -48,6 +49,14 @@ def test_outputs_of_weights_set_by_hand():
     assert_close(posterior.stddev, torch.tensor([[math.e], [1.0]]))
     assert model.decode(torch.tensor([[1.5], [0.5]])).tolist() == [[1.5, 3.0], [0.5, 1.0]]
     assert model(x).tolist() == [[1.5, 3.0], [0.5, 1.0]]
+
+
+def test_means_come_first_and_log_variances_after():
+    posterior = normal_posterior(torch.tensor([[1.0, 2.0, 0.0, math.log(4)]]))
+    assert posterior.mean.tolist() == [[1, 2]]
+    assert_close(posterior.variance, torch.tensor([[1.0, 4.0]]))
+    with pytest.raises(ValueError, match=r"^outputs must be means and log variances, got 3"):
+        normal_posterior(torch.ones(2, 3))
 
 
 @given(sizes=SIZES, batch=st.integers(1, 3))

@@ -185,6 +185,27 @@ def test_restarts_are_drawn_from_the_generator():
     assert not torch.equal(books[0], books[2])
 
 
+@pytest.mark.parametrize("learned", [False, True])
+def test_the_codebook_is_drawn_from_the_generator_that_draws_the_weights(learned):
+    def make():
+        return VectorQuantizer(8, 3, learned=learned)
+
+    drawn = initialise(make(), generator("a")).codebook
+    assert torch.equal(drawn, initialise(make(), generator("a")).codebook)
+    assert not torch.equal(drawn, initialise(make(), generator("b")).codebook)
+    assert 0.1 < drawn.abs().max() <= 1 / 8
+    assert drawn.requires_grad == learned
+
+
+def test_to_draw_anew_is_to_forget():
+    quantizer = VectorQuantizer(4, 2, decay=0.5).train()
+    quantizer(torch.randn(2, 2, 3, 3, generator=generator("z")))
+    assert quantizer.counts.sum() > 0
+    initialise(quantizer, generator("a"))
+    assert quantizer.counts.sum() == 0
+    assert not quantizer.sums.any()
+
+
 def test_to_start_at_vectors_is_to_have_them_as_entries():
     z = random_grid()
     quantizer = by_hand().start_at(z, generator("start"))

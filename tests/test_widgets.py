@@ -5,7 +5,6 @@ import io
 import json
 import re
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -18,6 +17,7 @@ from torch import nn
 from aecore.sphinx.widget import KINDS, MIME, WidgetRenderer, page_script
 from aecore.widgets import LatentExplorer, Switcher
 from aecore.widgets.base import LIBRARY, STATIC, Widget
+from tests.test_code_grid import code_grid
 from tests.test_face_sliders import face_sliders
 from tests.test_gaussian_playground import gaussian_playground
 from tests.test_morph import morph
@@ -28,6 +28,7 @@ from tests.test_sortable_table import sortable_table
 from tests.test_tangent_explorer import tangent_explorer
 from tests.test_traversal_sliders import traversal_sliders
 from tests.test_unit_browser import unit_browser
+from tests.test_word_faces import word_faces
 
 torch.set_num_threads(1)
 
@@ -60,6 +61,7 @@ def switcher(**changes):
 
 
 MAKERS = [
+    code_grid,
     explorer,
     face_sliders,
     gaussian_playground,
@@ -72,27 +74,9 @@ MAKERS = [
     tangent_explorer,
     traversal_sliders,
     unit_browser,
+    word_faces,
 ]
 each = pytest.mark.parametrize("make", MAKERS)
-
-
-@pytest.fixture
-def build(monkeypatch):
-    monkeypatch.setenv("AECORE_BUILD", "1")
-
-
-@pytest.fixture
-def comms(monkeypatch):
-    """Every comm that is opened."""
-    opened = []
-    create = ipywidgets.widgets.widget.comm.create_comm
-
-    def record(**arguments):
-        opened.append(arguments)
-        return create(**arguments)
-
-    monkeypatch.setattr(ipywidgets.widgets.widget.comm, "create_comm", record)
-    return opened
 
 
 # ---- what is displayed, with a kernel and in a build

@@ -15,8 +15,12 @@ from safetensors import safe_open
 from torch import nn
 
 from aecore.data import digits
+from aecore.models.adversarial import vae_gan_loss
+from aecore.models.diffusion import diffusion_loss
+from aecore.randomness import generator
 from aecore.training import History
-from aecore.zoo import digit_classifier, fingerprint, store, trained
+from aecore.zoo import digit_classifier, digit_diffusion, digit_vae, fingerprint, store, trained
+from aecore.zoo import digits as shelf
 from aecore.zoo import train as module
 from tests.training_case import Small, denoising, same, small
 from tests.training_case import train as fitted
@@ -577,3 +581,56 @@ def test_the_classifier_of_digits_names_digits_and_is_the_same_again(runs):
     with torch.no_grad():
         named = first(test.images).argmax(1)
     assert (named == test.labels).float().mean() > 0.93
+
+
+SHARED = [
+    (digit_vae, partial(vae_gan_loss, weight=0), digits().test.vectors),
+    (digit_diffusion, diffusion_loss, 2 * digits().test.vectors - 1),
+]
+
+
+@pytest.mark.parametrize(("shared", "loss", "x"), SHARED)
+def test_models_that_chapters_share_learn_and_are_the_same_again(
+    runs, monkeypatch, shared, loss, x
+):
+    def shortened(steps):
+        def shorter(name, make, train, *, config):
+            return trained(name, make, train, config=config | {"steps": steps})
+
+        monkeypatch.setattr(shelf, "trained", shorter)
+        return shared()
+
+    def error(model):
+        with torch.no_grad():
+            return loss(model, x, generator("shared")).mean().item()
+
+    hardly, first, again = shortened(1), shortened(80), shortened(80)
+    assert len(runs) == 2
+    assert same(first.model, again.model)
+    assert first.history == again.history
+    assert (hardly.history.steps, first.history.steps) == (1, 80)
+    assert not first.model.training
+    assert error(first.model) < 0.85 * error(hardly.model)
+    monkeypatch.setenv("AECORE_SEED", "1")
+    assert not same(first.model, shortened(80).model)
+    assert len(runs) == 3
+
+
+def test_the_shared_models_in_full_are_those_of_the_chapters(monkeypatch):
+    """What is trained, and how long: another number here is another model there."""
+    asked = {}
+
+    def note(name, make, train, *, config):
+        asked[name] = config, make(config)
+
+    monkeypatch.setattr(shelf, "trained", note)
+    digit_vae(), digit_diffusion()
+    config, vae = asked["vae digits"]
+    assert config == {"steps": 1000, "batch_size": 64, "lr": 2e-3, "latent": 16}
+    assert vae.encode(torch.zeros(2, 784)).mean.shape == (2, 16)
+    config, diffusion = asked["diffusion digits"]
+    assert config == {
+        "steps": 4000, "batch_size": 16, "lr": 1e-3, "channels": 64, "blocks": 2,
+    }  # fmt: skip
+    assert (diffusion.steps, diffusion.prediction) == (1000, "v")
+    assert diffusion(torch.zeros(2, 784), torch.tensor([1, 1000])).shape == (2, 784)

@@ -81,13 +81,12 @@ class GaussianMixture:
         return self.weights.log() - squared / (2 * variance) - constant
 
 
-def spiral(components: int = 200, turns: float = 1.5, scale: float = 0.05) -> GaussianMixture:
-    """A spiral around the origin as ``components`` equal Gaussians, equally far apart, float64.
+def spiral() -> GaussianMixture:
+    """A spiral around the origin as 200 equal Gaussians of scale 0.05, equally far apart, float64.
 
-    Its radius grows from 0.5 to 2 over ``turns`` turns.
+    Its radius grows from 0.5 to 2 over one turn and a half.
     """
-    checks.integer("components", components, low=2)
-    checks.number("turns", turns, above=0)
+    components, turns = 200, 1.5
     angle = torch.linspace(0, 1, 2000, dtype=torch.float64)
     radius = 0.5 + 1.5 * angle
     angle = 2 * math.pi * turns * angle
@@ -96,4 +95,4 @@ def spiral(components: int = 200, turns: float = 1.5, scale: float = 0.05) -> Ga
     places = torch.linspace(0, 1, components, dtype=torch.float64) * length[-1]
     nearest = torch.searchsorted(length, places).clamp(max=len(curve) - 1)
     weights = torch.full((components,), 1 / components, dtype=torch.float64)
-    return GaussianMixture(weights, curve[nearest], scale)
+    return GaussianMixture(weights, curve[nearest], 0.05)

@@ -15,12 +15,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 from torch.func import functional_call
 from torch.nn import functional as F
 
 from aecore import checks
 from aecore.bounds import kl_divergence, reparameterise
+from aecore.models.variational import normal_posterior
 from aecore.objectives import bce_with_logits
 
 
@@ -208,9 +209,7 @@ class VAEGAN(nn.Module):
     def encode(self, x: Tensor) -> Distribution:
         r"""$q_\phi(z \mid x)$: (B, inputs) → a distribution over (B, latent)."""
         checks.tensor("x", x, ("B", self.inputs), finite=False)
-        mu, logvar = self.encoder(x).chunk(2, dim=1)  # (B, latent) each
-        normal = Normal(mu, (logvar / 2).exp(), validate_args=False)
-        return Independent(normal, 1, validate_args=False)
+        return normal_posterior(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """(B, latent) → (B, inputs), logits."""

@@ -11,10 +11,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from aecore import checks
 from aecore.likelihoods import Bernoulli, Gaussian
+from aecore.models.variational import normal_posterior
 
 
 def _transposed(kernel: int, inputs: int, outputs: int) -> list[nn.Module]:
@@ -102,7 +103,7 @@ class ConvolutionalVAE(nn.Module):
         self. ``ValueError`` if all images are the same.
         """
         checks.tensor("x", x, ("N", *self.image))
-        if bool((x == x[0]).all()):
+        if torch.equal(x.amin(0), x.amax(0)):
             raise ValueError("x must vary between images, got one image many times")
         self.centre.copy_(x.mean(0))
         self.scale.copy_(x.var(0, correction=0).mean().sqrt())
@@ -110,12 +111,8 @@ class ConvolutionalVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Distribution:
         r"""$q_\phi(z \mid x)$ of a batch: (B, C, H, W) → a distribution over (B, latent)."""
-        # not finite=True: a diverging model is stopped by the training loop, which names the step;
-        # and for the same reason the distribution does not look at its parameters
         checks.tensor("x", x, ("B", *self.image), finite=False)
-        mu, logvar = self.encoder((x - self.centre) / self.scale).chunk(2, dim=1)  # (B, latent)
-        normal = Normal(mu, (logvar / 2).exp(), validate_args=False)
-        return Independent(normal, 1, validate_args=False)
+        return normal_posterior(self.encoder((x - self.centre) / self.scale))
 
     def decode(self, z: Tensor) -> Tensor:
         """What the likelihood reads: (B, latent) → (B, C, H, W), logits or means."""

@@ -50,12 +50,19 @@ class VectorQuantizer(nn.Module):
         if decay >= 1:
             raise ValueError(f"decay must be below 1, got {decay}")
         checks.instance("learned", learned, bool)
-        start = torch.empty(size, dimensions).uniform_(-1 / size, 1 / size)
-        self.codebook = nn.Parameter(start, requires_grad=learned)  # e
+        self.codebook = nn.Parameter(torch.empty(size, dimensions), requires_grad=learned)  # e
         self.counts: Tensor
         self.sums: Tensor
         self.register_buffer("counts", torch.zeros(size))  # n
         self.register_buffer("sums", torch.zeros(size, dimensions))  # m
+        self.redraw()
+
+    @torch.no_grad()
+    def redraw(self, generator: torch.Generator | None = None) -> None:
+        """Begin anew with entries drawn from U(-1/K, 1/K), as ``aecore.randomness`` asks."""
+        self.codebook.uniform_(-1 / self.size, 1 / self.size, generator=generator)
+        self.counts.zero_()
+        self.sums.zero_()
 
     @torch.no_grad()
     def start_at(self, z: Tensor, generator: torch.Generator) -> "VectorQuantizer":

@@ -45,12 +45,8 @@ class VariationalAutoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Distribution:
         r"""$q_\phi(z \mid x)$ of a batch: (B, inputs) → a distribution over (B, latent)."""
-        # not finite=True: a diverging model is stopped by the training loop, which names the step;
-        # and for the same reason the distribution does not look at its parameters
         checks.tensor("x", x, ("B", self.inputs), finite=False)
-        mu, logvar = self.encoder(x).chunk(2, dim=1)  # (B, latent) each
-        normal = Normal(mu, (logvar / 2).exp(), validate_args=False)
-        return Independent(normal, 1, validate_args=False)
+        return normal_posterior(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """What the likelihood reads: (B, latent) → (B, inputs), logits or means."""
@@ -72,6 +68,21 @@ class VariationalAutoencoder(nn.Module):
         checks.instance("generator", generator, torch.Generator)
         z = torch.randn(number, self.latent, generator=generator, device=generator.device)
         return self.likelihood.mean(self.decode(z))
+
+
+def normal_posterior(outputs: Tensor) -> Distribution:
+    r"""$\mathcal N(\mu, \mathrm{diag}(\sigma^2))$ from an encoder's $(\mu, \log\sigma^2)$.
+
+    (B, 2 · latent) → a distribution over (B, latent), an ``Independent(Normal(mu, sigma), 1)``.
+    """
+    # not finite=True: a diverging model is stopped by the training loop, which names the step;
+    # and for the same reason the distribution does not look at its parameters
+    checks.tensor("outputs", outputs, ("B", "2 · latent"), finite=False)
+    if outputs.shape[1] % 2:
+        raise ValueError(f"outputs must be means and log variances, got {outputs.shape[1]} numbers")
+    mu, logvar = outputs.chunk(2, dim=1)  # (B, latent) each
+    normal = Normal(mu, (logvar / 2).exp(), validate_args=False)
+    return Independent(normal, 1, validate_args=False)
 
 
 def _stack(sizes: Sequence[int], activation: str) -> nn.Sequential:

@@ -34,6 +34,7 @@ FOLDER = "_static/aecore"
 INLINE = 100_000  # bytes: a larger buffer becomes a file
 FRONT = Path(__file__).parents[1] / "widgets" / "static"
 KINDS = (
+    "code_grid",
     "face_sliders",
     "gaussian_playground",
     "latent_explorer",
@@ -46,6 +47,7 @@ KINDS = (
     "tangent_explorer",
     "traversal_sliders",
     "unit_browser",
+    "word_faces",
 )
 LAUNCH = "<!--aecore-launch-->"  # where the links to Colab and Binder go
 
@@ -224,8 +226,8 @@ def page_script() -> str:
 
     kinds = [f'{{\n{read(f"{kind}.js")}\ndefine("{kind}", render);\n}}' for kind in KINDS]
     parts = (
-        "host.js", "matmul.js", "network.js", "stage.js", "sketch.js", "diffusion.js",
-        "portraits.js",
+        "host.js", "matmul.js", "network.js", "stage.js", "normal.js", "behaviour.js",
+        "sketch.js", "mosaic.js", "cells.js", "diffusion.js", "portraits.js",
     )  # fmt: skip
     library = [read(name) for name in parts]
     start = 'customElements.define("aecore-widget", AecoreWidget);'

@@ -1,5 +1,6 @@
 """What a reader can touch: live in a notebook, and in the published page with no kernel.
 
+- ``CodeGrid``            codes to paint with, and the image that a decoder makes of their grid
 - ``FaceSliders``         a slider for each factor of a face, and a judge that measures what comes
 - ``GaussianPlayground``  a normal posterior against the prior, and the divergence between them
 - ``LatentExplorer``      a pad over a 2-D latent space, with the decoder running in the page
@@ -12,6 +13,7 @@
 - ``TangentExplorer``     a digit moved along a tangent, and how far its code moves
 - ``TraversalSliders``    a slider for each latent, and what one of them does alone
 - ``UnitBrowser``         the units of a sparse code, and digits rebuilt from the strongest of them
+- ``WordFaces``           words that call faces out of noise, by diffusion in a latent space
 - ``live``                controls that need Python; the published page shows their default result
 
 ``base`` has what they share, ``packing`` turns a torch decoder into data, ``portraits`` draws in
@@ -20,6 +22,7 @@ colour, ``draws`` has random numbers that a page can repeat. ``static/`` is the 
 the kernel on a page.
 """
 
+from aecore.widgets.code_grid import CodeGrid
 from aecore.widgets.face_sliders import FaceSliders
 from aecore.widgets.gaussian_playground import GaussianPlayground
 from aecore.widgets.latent_explorer import LatentExplorer
@@ -33,8 +36,10 @@ from aecore.widgets.switcher import Switcher
 from aecore.widgets.tangent_explorer import TangentExplorer
 from aecore.widgets.traversal_sliders import TraversalSliders
 from aecore.widgets.unit_browser import UnitBrowser
+from aecore.widgets.word_faces import WordFaces
 
 __all__ = [
+    "CodeGrid",
     "FaceSliders",
     "GaussianPlayground",
     "LatentExplorer",
@@ -47,5 +52,6 @@ __all__ = [
     "TangentExplorer",
     "TraversalSliders",
     "UnitBrowser",
+    "WordFaces",
     "live",
 ]

@@ -6,6 +6,7 @@ element that needs no kernel, with a picture for where no script runs.
 """
 
 import base64
+import io
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 import anywidget
 import traitlets
+from matplotlib.figure import Figure
 
 from aecore import checks
 
@@ -22,7 +24,11 @@ LIBRARY = (  # what every front-end may use
     "matmul.js",
     "network.js",
     "stage.js",
+    "normal.js",
+    "behaviour.js",
     "sketch.js",
+    "mosaic.js",
+    "cells.js",
     "portraits.js",
     "diffusion.js",
 )
@@ -106,6 +112,13 @@ class Widget(anywidget.AnyWidget):
         live, metadata = shown
         # the picture stays in a saved notebook, where the kernel is gone
         return {**live, "image/png": _text(self.picture())}, metadata
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A widget's figure as a file: sharp, on a transparent ground, the same bytes each time."""
+    file = io.BytesIO()
+    figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
+    return file.getvalue()
 
 
 def _text(data: bytes) -> str:

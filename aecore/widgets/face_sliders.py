@@ -1,6 +1,5 @@
 """Sliders that ask a latent space for a factor, and a judge that measures what comes."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,15 +11,15 @@ from torch import Tensor, nn
 
 from aecore import checks
 from aecore.plots.palette import AMBER, BLACK, GREY, INK, NEGATIVE, PAPER, PETROL, POSITIVE
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.packing import pack, unpack
-from aecore.widgets.portraits import Portraits
+from aecore.widgets.portraits import Portraits, PortraitState
 
 REACH = 1.25  # of a slider: factors are in [-1, 1], and judges and sums go beyond
 CONTRAST = 0.4  # a change of brightness drawn in full colour
 
 
-class FaceSliders(Widget):
+class FaceSliders(PortraitState, Widget):
     r"""A face drawn at $z + \sum_k m_k\,\mathbf v_k$, one slider a factor, in the page.
 
     ``decoder``, ``centre``, ``scale`` and ``codes``: what draws the faces, and the codes of 2 to 8
@@ -40,12 +39,6 @@ class FaceSliders(Widget):
     kind = "face_sliders"
     _esm = front_end(kind)
 
-    layers: Any = traitlets.List().tag(sync=True)
-    weights = traitlets.Bytes().tag(sync=True)
-    centre = traitlets.Bytes().tag(sync=True)  # float16, (3, H, W)
-    scale = traitlets.Float().tag(sync=True)
-    shape: Any = traitlets.List().tag(sync=True)  # [3, height, width]
-    codes = traitlets.Bytes().tag(sync=True)  # float32, (N, q)
     judge_layers: Any = traitlets.List().tag(sync=True)
     judge_weights = traitlets.Bytes().tag(sync=True)
     directions = traitlets.Bytes().tag(sync=True)  # float32, (F, q)
@@ -155,6 +148,4 @@ class FaceSliders(Widget):
         axes.set_yticks([])
         axes.tick_params(labelcolor=GREY, length=0)  # grey reads on paper and in the dark
         axes.spines[:].set_visible(False)
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)

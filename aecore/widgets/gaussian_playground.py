@@ -1,6 +1,5 @@
 """A normal posterior against the prior: both densities, their divergence, samples."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.distributions import Normal, kl_divergence
 
 from aecore import checks
 from aecore.plots.palette import AMBER, GREY, PETROL
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.draws import normal
 
 SAMPLES = 100
@@ -134,9 +133,7 @@ class GaussianPlayground(Widget):
         axes.plot(places, integrand, "-", color=GREY, lw=1)
         for part, colour in ((integrand.clip(0), AMBER), (integrand.clip(None, 0), PETROL)):
             axes.fill_between(places, part, color=colour, alpha=0.45, lw=0)
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
 
 def _panel(figure: Figure, bottom: float, height: float, title: str) -> Any:

@@ -1,6 +1,5 @@
 """A pad over a 2-D latent space: drag a point, and the decoder draws what stands there."""
 
-import io
 import math
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from aecore import checks
 from aecore.plots.palette import AMBER, BLACK, CLASSES, GREY, INK, PAPER, WHITE
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.packing import pack, unpack
 
 
@@ -125,9 +124,7 @@ class LatentExplorer(Widget):
         image = figure.add_axes((0.63, 0.388, 0.335, 0.335 * 6.9 / 4.1))
         image.imshow(self._decode(), cmap="aecore.digit", vmin=0, vmax=1)
         image.set_axis_off()
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
     def _decode(self) -> Any:
         pixels = self._decoder(torch.tensor(self.position))

@@ -1,6 +1,5 @@
 """From one face to another, through the latent space and by a cross-fade of the pixels."""
 
-import io
 from typing import Any
 
 import torch
@@ -10,13 +9,13 @@ from torch import Tensor, nn
 
 from aecore import checks
 from aecore.plots.palette import GREY
-from aecore.widgets.base import Widget, front_end
-from aecore.widgets.portraits import Portraits, between
+from aecore.widgets.base import Widget, figure_png, front_end
+from aecore.widgets.portraits import Portraits, PortraitState, between
 
 PATHS = ("line", "sphere")
 
 
-class Morph(Widget):
+class Morph(PortraitState, Widget):
     r"""$\mathrm{Dec}(z_t)$ beside $(1-t)\,\mathrm{Dec}(a) + t\,\mathrm{Dec}(b)$, in the page.
 
     ``decoder``, ``centre``, ``scale`` and ``codes``: what draws the faces, and the codes of 2 to 8
@@ -30,12 +29,6 @@ class Morph(Widget):
     kind = "morph"
     _esm = front_end(kind)
 
-    layers: Any = traitlets.List().tag(sync=True)
-    weights = traitlets.Bytes().tag(sync=True)
-    centre = traitlets.Bytes().tag(sync=True)  # float16, (3, H, W)
-    scale = traitlets.Float().tag(sync=True)
-    shape: Any = traitlets.List().tag(sync=True)  # [3, height, width]
-    codes = traitlets.Bytes().tag(sync=True)  # float32, (N, q)
     start = traitlets.Int(0).tag(sync=True)
     end = traitlets.Int(1).tag(sync=True)
     t = traitlets.Float(0.5).tag(sync=True)
@@ -101,6 +94,4 @@ class Morph(Widget):
             axes.set_axis_off()
             # grey reads on paper and in the dark
             axes.set_title(title, size=9, color=GREY, pad=4, loc="left")
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)

@@ -1,6 +1,5 @@
 """A digit, picked or drawn, spoilt by noise and cleaned by a network in the page."""
 
-import io
 import math
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from aecore import checks
 from aecore.metrics.reconstruction import psnr
 from aecore.plots.palette import BLACK, GREY, WHITE
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.draws import normal, uniform
 from aecore.widgets.packing import pack, unpack
 
@@ -155,9 +154,7 @@ class NoisePad(Widget):
             if i > 0:
                 text = _decibel(image, self.clean)
                 axes.text(-0.5, SIDE + 0.3, text, size=9, color=GREY, va="top")
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
 
 def spoil(image: Tensor, noise: str, level: float, seed: int) -> Tensor:

@@ -109,6 +109,17 @@ def _upsample(name: str, layer: nn.Upsample, shape: Shape | None, write: _Writer
     return _between(shape, after) | {"factor": [int(down), int(right)]}, after
 
 
+def _shuffle(name: str, layer: nn.PixelShuffle, shape: Shape | None, write: _Writer) -> Described:
+    channels, height, width = _image(name, shape)
+    factor = layer.upscale_factor
+    if channels % factor**2:
+        raise ValueError(
+            f"{name} must be given a multiple of {factor**2} channels, got {channels}"
+        )
+    after = (channels // factor**2, height * factor, width * factor)
+    return _between(shape, after) | {"factor": factor}, after
+
+
 def _unflatten(name: str, layer: nn.Unflatten, shape: Shape | None, write: _Writer) -> Described:
     after: Any = tuple(layer.unflattened_size)  # torch also has names for dimensions
     if layer.dim != 1 or len(after) != 3 or min(after) < 1:
@@ -171,6 +182,7 @@ KINDS: dict[type[nn.Module], tuple[str, Callable[[str, Any, Shape | None, _Write
     nn.Conv2d: ("convolution", _convolution),
     nn.ConvTranspose2d: ("transposed", _convolution),
     nn.Upsample: ("upsample", _upsample),
+    nn.PixelShuffle: ("shuffle", _shuffle),
     nn.Unflatten: ("unflatten", _unflatten),
     nn.Flatten: ("flatten", _flatten),
     nn.ReLU: ("relu", _bare),
@@ -238,6 +250,8 @@ def _rebuilt(kind: type[nn.Module], entry: dict[str, Any]) -> nn.Module:
         return kind(entry["from"][0], entry["to"][0], entry["kernel"], bias=bias, **options)
     if kind is nn.Upsample:
         return nn.Upsample(scale_factor=tuple(entry["factor"]))
+    if kind is nn.PixelShuffle:
+        return nn.PixelShuffle(entry["factor"])
     if kind is nn.Unflatten:
         return nn.Unflatten(1, tuple(entry["to"]))
     return kind()

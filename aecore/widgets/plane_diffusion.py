@@ -1,6 +1,5 @@
 """A diffusion in the plane: data dissolve into noise, and a network brings them back."""
 
-import io
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from aecore import checks
-from aecore.models.diffusion import convert, features
+from aecore.models.denoisers import features
+from aecore.models.diffusion import convert
 from aecore.plots.palette import AMBER, GREY
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.draws import normal
 from aecore.widgets.packing import pack, unpack
 
@@ -31,7 +31,7 @@ class PlaneDiffusion(Widget):
     (1 - \bar\alpha_t) I)$, and back by a trained network in few or many steps.
 
     ``denoiser``: ``nn.Sequential`` of Linear and activations (see ``packing.KINDS``). It reads
-    ``features(x, t / T, frequencies)`` of ``aecore.models.diffusion``, (B, 3 + 2F), and returns
+    ``features(x, t / T, frequencies)`` of ``aecore.models.denoisers``, (B, 3 + 2F), and returns
     (B, 2): what ``prediction`` says, ``"epsilon"``, the noise; ``"x0"``, the clean point; or
     ``"v"``, $\sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1 - \bar\alpha_t}\, x_0$
     [salimans2022progressive].
@@ -209,9 +209,7 @@ class PlaneDiffusion(Widget):
             axes.spines[:].set(visible=True, color=GREY, alpha=0.4)
             # grey reads on paper and in the dark
             axes.set_title(title, size=8.5, color=GREY, loc="left", pad=4)
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
     def _span(self) -> float:
         """Half the side of what is seen: room for the noise, and for all centres."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aecore import checks
 from aecore.plots.palette import AMBER, GREY, PETROL
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.switcher import png
 
 MOST = 12  # images in a row
@@ -155,9 +155,7 @@ class RateDistortion(Widget):
             axes.imshow(row)
             axes.set_axis_off()
             axes.set_title(name, size=8.5, color=GREY, pad=3, loc="left")
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
     def _heights(self) -> tuple[float, float]:
         """The ends of the axis of distortion: with where each line meets it."""

@@ -1,6 +1,5 @@
 """A table of measurements that can be sorted by any column, beside what is commonly said."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 
 from aecore import checks
 from aecore.plots.palette import GREY
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 
 Cell = float | tuple[float, float, float] | str | None
 BETTER = {"less": "less is better", "more": "more is better"}
@@ -171,9 +170,7 @@ class SortableTable(Widget):
                     axes.text(x, top + k + 0.85, part, ha=side, weight=weight, **style)
             if number:
                 axes.axhline(top, color=GREY, alpha=0.4, lw=0.8)
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
 
 # ---- from what is given to what is shown

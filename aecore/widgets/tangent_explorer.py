@@ -1,6 +1,5 @@
 """A digit moved along one of two directions, and how far its code moves with it."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from aecore import checks
 from aecore.plots.palette import AMBER, BLACK, GREY, NEGATIVE, PETROL, POSITIVE, WHITE
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.packing import pack, unpack
 
 REACH = 4.0  # of the slider; two digits of a class are about twice as far apart
@@ -143,9 +142,7 @@ class TangentExplorer(Widget):
         axes.spines[:].set_visible(False)
         axes.grid(color=GREY, alpha=0.3, lw=0.6)
         axes.set(xlim=(-REACH, REACH), ylim=(0, None))
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
     def _moved(self, along: str, places: Any) -> Any:
         """How far the code is from its start, for each distance: (T,)."""

@@ -1,6 +1,5 @@
 """A slider for each latent, the image that they decode to, and what one of them does alone."""
 
-import io
 import math
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from aecore import checks
 from aecore.plots.palette import AMBER, BLACK, GREY, PETROL, WHITE
-from aecore.widgets.base import Widget, front_end
+from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.packing import pack, unpack
 
 MOST = 10  # latents: a column of sliders that a reader can take in
@@ -180,9 +179,7 @@ class TraversalSliders(Widget):
             self._draw(axes, image)
             words = f"{value:.0f}".replace("-", "−")
             axes.set_title(words, size=8.5, color=GREY, y=-0.24, loc="center")
-        file = io.BytesIO()
-        figure.savefig(file, dpi=144, transparent=True, metadata={"Software": None})
-        return file.getvalue()
+        return figure_png(figure)
 
     def _draw(self, axes: Any, image: Tensor) -> None:
         axes.imshow(image[0].numpy(), cmap="aecore.digit", vmin=0, vmax=1)

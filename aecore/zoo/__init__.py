@@ -14,10 +14,11 @@
 - ``train``        ``trained``: takes the model from the cache, or trains it and puts it there
 - ``fingerprint``  what a result depends on, as one number: code, configuration, data, versions
 - ``store``        the files of the cache
-- ``digits``       the classifier of digits, which several chapters look through
+- ``digits``       models of digits that several chapters share: the classifier that they look
+                   through, a VAE, a diffusion of pixels
 """
 
-from aecore.zoo.digits import digit_classifier
+from aecore.zoo.digits import digit_classifier, digit_diffusion, digit_vae
 from aecore.zoo.train import Trained, trained
 
-__all__ = ["Trained", "digit_classifier", "trained"]
+__all__ = ["Trained", "digit_classifier", "digit_diffusion", "digit_vae", "trained"]

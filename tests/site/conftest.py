@@ -118,3 +118,31 @@ def visitor(browser: Browser, server: str) -> Iterator[Visitor]:
     yield visitor
     for context in visitor.contexts:
         context.close()
+
+
+@pytest.fixture(params=["page", "live"])
+def opened(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Any]:
+    """Opens a widget with the options of a browser context: page, widget.
+
+    On the page of the site that shows the module's ``KIND``, and skipped where none does; and live,
+    which needs no site, as the module's function of that name makes it.
+    """
+    from .test_front_end import mount
+    from .test_widgets import first, to_widget, with_widget
+
+    module, mounted = request.module, []
+
+    def opened(**options: Any) -> tuple[Page, Any]:
+        if request.param == "page":
+            visitor = request.getfixturevalue("visitor")
+            if not with_widget(module.KIND):
+                pytest.skip(f"no page of the site shows a {module.KIND}")
+            page = visitor.open(first(module.KIND), **options)
+            return page, to_widget(page, module.KIND)
+        page = mount(browser, getattr(module, module.KIND)(), **options)
+        mounted.append(page)
+        return page, page.locator(".aew")
+
+    yield opened
+    for page in mounted:
+        page.close()

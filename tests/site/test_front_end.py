@@ -105,6 +105,30 @@ def test_front_end_runs_where_a_kernel_is(browser):
     assert follows_its_model(browser, widget, ".aew-image", ("position", corner))
 
 
+def test_a_voice_speaks_once_it_was_quiet_for_a_while(browser):
+    source = "".join((FRONT / name).read_text() for name in ("stage.js", "behaviour.js"))
+    page = browser.new_page()
+    heard = page.evaluate(
+        f"""async () => {{
+          {source}
+          const wait = (time) => new Promise((done) => setTimeout(done, time));
+          const {{ status, say, hush }} = voice();
+          const heard = [];
+          for (const [words, time] of [["one", 400], ["two", 400], [null, 400]]) {{
+            if (words) say(words);
+            await wait(time);
+            heard.push(status.textContent);
+          }}
+          say("three");
+          hush();
+          await wait(800);
+          return [...heard, status.textContent];
+        }}"""
+    )
+    page.close()
+    assert heard == ["", "", "two", "two"]
+
+
 LAYERS = [nn.ReLU(), nn.Sigmoid(), nn.SiLU(), nn.Softplus(), nn.Tanh()]
 
 

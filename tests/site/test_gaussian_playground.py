@@ -19,7 +19,7 @@ from aecore.widgets.gaussian_playground import SAMPLES, SPAN
 from tests.test_gaussian_playground import gaussian_playground
 
 from .test_front_end import follows_its_model, heights, mount
-from .test_widgets import at, first, frame, pixels, swipe, to_widget
+from .test_widgets import at, frame, layout, pixels, swipe
 
 pytestmark = pytest.mark.site
 
@@ -27,25 +27,6 @@ KIND = "gaussian_playground"
 PAD = ".aew-densities"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 SETTINGS = [(1, 0.5), (0, 1), (-2, 0.2), (4, 3), (-4, 0.05), (0, 2), (0.35, 1)]
-
-
-@pytest.fixture(params=["page", "live"])
-def opened(request, browser):
-    """Opens the widget with the options of a browser context: the page, and the widget on it."""
-    pages = []
-
-    def opened(**options):
-        if request.param == "page":
-            visitor = request.getfixturevalue("visitor")
-            page = visitor.open(first(KIND), **options)
-            return page, to_widget(page, KIND)
-        page = mount(browser, gaussian_playground(), **options)
-        pages.append(page)
-        return page, page.locator(".aew")
-
-    yield opened
-    for page in pages:
-        page.close()
 
 
 @pytest.fixture
@@ -140,7 +121,7 @@ def test_the_page_draws_as_python_does(browser):
     page = browser.new_page()
     found = page.evaluate(
         f"""(seeds) => {{
-          {(FRONT / "stage.js").read_text()}
+          {(FRONT / "normal.js").read_text()}
           return seeds.map((seed) => normals(seed, 100));
         }}""",
         [0, 1, 2**32 - 1],
@@ -390,19 +371,11 @@ def test_a_finger_drags_sideways_and_scrolls_up_and_down(opened):
 def test_nothing_moves_when_its_numbers_change(opened, width):
     page, widget = opened(viewport={"width": width, "height": 900})
     page.wait_for_function("document.fonts.ready.then(() => true)")
-    places = set()
+    seen = set()
     for mu, sigma in SETTINGS:
         put(page, widget, mu, sigma)
-        parts = widget.locator(":is(canvas, button, input, p)")
-        places.add(
-            parts.evaluate_all(
-                """all => all.map((element) => {
-                  const box = element.getBoundingClientRect();
-                  return [box.x, box.y + scrollY, box.height].map(Math.round).join(' ');
-                }).join()"""
-            )  # not their widths: those of texts may change
-        )
-    assert len(places) == 1
+        seen.add(layout(widget, widths=False))
+    assert len(seen) == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -12,44 +12,32 @@ import torch
 
 from aecore.sphinx.widget import FRONT
 from aecore.widgets import PlaneDiffusion
+from aecore.widgets.base import LIBRARY
 from aecore.widgets.packing import Packed, unpack
 from aecore.widgets.plane_diffusion import STEPS
 from tests.test_plane_diffusion import BARS, anything, constant, plane_diffusion
 
 from .test_front_end import follows_its_model, heights, mount
-from .test_widgets import buffer, content, first, frame, pixels, to_widget, with_widget
+from .test_widgets import buffer, content, frame, layout, pixels
 
 pytestmark = pytest.mark.site
 
 KIND = "plane_diffusion"
 CANVAS = ".aew-cloud"
-SOURCE = "\n".join(
-    (FRONT / name).read_text()
-    for name in ("matmul.js", "network.js", "stage.js", "diffusion.js", "plane_diffusion.js")
-)
+SOURCE = "\n".join((FRONT / name).read_text() for name in (*LIBRARY, "plane_diffusion.js"))
 STILL = {"reduced_motion": "reduce"}
 
 
-@pytest.fixture(params=["page", "live"])
-def opened(request, browser):
-    """Opens the widget with the options of a browser context: page, widget, and it in Python."""
-    pages = []
+@pytest.fixture
+def opened(opened):
+    """The same, and the widget in Python."""
 
-    def opened(**options):
-        if request.param == "page":
-            visitor = request.getfixturevalue("visitor")
-            if not with_widget(KIND):
-                pytest.skip(f"no page of the site shows a {KIND}")
-            page = visitor.open(first(KIND), **options)
-            widget = to_widget(page, KIND)
-            return page, widget, python_of(widget)
-        page = mount(browser, plane_diffusion(), **options)
-        pages.append(page)
-        return page, page.locator(".aew"), plane_diffusion()
+    def with_twin(**options):
+        page, widget = opened(**options)
+        on_page = widget.get_attribute("kind") == KIND
+        return page, widget, python_of(widget) if on_page else plane_diffusion()
 
-    yield opened
-    for page in pages:
-        page.close()
+    return with_twin
 
 
 @pytest.fixture
@@ -368,27 +356,14 @@ def test_parts_have_names_and_the_result_is_spoken(still):
 def test_nothing_moves_when_its_words_change(opened, width):
     page, widget, _ = opened(viewport={"width": width, "height": 900}, **STILL)
     page.wait_for_function("document.fonts.ready.then(() => true)")
-    places = set()
-
-    def look():
-        parts = widget.locator(":is(canvas, button, input, p):visible")
-        places.add(
-            parts.evaluate_all(
-                """all => all.map((element) => {
-                  const box = element.getBoundingClientRect();
-                  return [box.x, box.y + scrollY, box.height].map(Math.round).join(' ');
-                }).join()"""
-            )
-        )
-
-    look()
+    seen = {layout(widget, widths=False)}
     for percent in (50, 0, 100):
         to_time(widget, percent)
-        look()
+        seen.add(layout(widget, widths=False))
     for name in ("5 steps", "Ancestral"):
         choose(widget, name)
-        look()
-    assert len(places) == 1
+        seen.add(layout(widget, widths=False))
+    assert len(seen) == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

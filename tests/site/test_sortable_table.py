@@ -9,7 +9,7 @@ import pytest
 from tests.test_sortable_table import sortable_table
 
 from .test_front_end import heights, mount
-from .test_widgets import content, first, frame, to_widget, with_widget
+from .test_widgets import content, frame
 
 pytestmark = pytest.mark.site
 
@@ -17,26 +17,17 @@ KIND = "sortable_table"
 SCROLL = ".aew-scroll"
 
 
-@pytest.fixture(params=["page", "live"])
-def opened(request, browser):
-    """Opens the widget with the options of a browser context: page, widget, and its state."""
-    pages = []
+@pytest.fixture
+def opened(opened):
+    """The same, and the state of the widget."""
 
-    def opened(**options):
-        if request.param == "page":
-            visitor = request.getfixturevalue("visitor")
-            if not with_widget(KIND):
-                pytest.skip(f"no page of the site shows a {KIND}")
-            page = visitor.open(first(KIND), **options)
-            widget = to_widget(page, KIND)
-            return page, widget, content(widget)["state"]
-        page = mount(browser, sortable_table(), **options)
-        pages.append(page)
-        return page, page.locator(".aew"), sortable_table().bundle()["state"]
+    def with_state(**options):
+        page, widget = opened(**options)
+        on_page = widget.get_attribute("kind") == KIND
+        held = content(widget) if on_page else sortable_table().bundle()
+        return page, widget, held["state"]
 
-    yield opened
-    for page in pages:
-        page.close()
+    return with_state
 
 
 @pytest.fixture

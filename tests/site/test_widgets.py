@@ -47,6 +47,21 @@ def pixels(widget, canvas):
     return widget.locator(canvas).first.evaluate("canvas => canvas.toDataURL()")
 
 
+def layout(widget, parts=":is(canvas, button, input, p):visible", *, widths=True):
+    """Where these parts are on the page and how large, in whole pixels, as one text.
+
+    ``widths=False`` leaves out how wide they are: a text that changes may be longer.
+    """
+    return widget.locator(parts).evaluate_all(
+        """(all, widths) => all.map((element) => {
+          const box = element.getBoundingClientRect();
+          const place = [box.x, box.y + scrollY, box.height, ...(widths ? [box.width] : [])];
+          return place.map(Math.round).join(' ');
+        }).join()""",
+        widths,
+    )
+
+
 def content(widget):
     """The JSON of a widget: its kind, state and buffers."""
     return json.loads(widget.locator("script").text_content())

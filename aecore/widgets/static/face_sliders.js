@@ -24,23 +24,19 @@ function render({ model, el }) {
   });
   const reset = button("Back to the face as it was");
   const readout = make("p", { class: "aew-readout aew-words" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const { status, say: speak, hush } = voice();
+  const root = group(
+    label,
     picker.row,
     make(
       "div",
       { class: "aew-asking" },
       make("div", { class: "aew-drawn" }, face),
-      make("div", { class: "aew-changed" }, change, make("p", { class: "aew-hint" }, "what changed")),
+      make("div", { class: "aew-changed" }, change, hint("what changed")),
       make(
         "div",
         { class: "aew-factors" },
-        make(
-          "p",
-          { class: "aew-hint" },
+        hint(
           make("span", { class: "aew-asked" }, "where you ask a factor to be"),
           make("span", { class: "aew-found" }, "where a judge finds it in the picture"),
         ),
@@ -80,7 +76,6 @@ function render({ model, el }) {
   const colour = ramp(model.get("signed"), -contrast, contrast);
   const small = raster(...model.get("shape").slice(1).toReversed());
 
-  let speech = 0;
   function show() {
     const before = start();
     const pixels = faces.draw(moved());
@@ -103,9 +98,7 @@ function render({ model, el }) {
     readout.replaceChildren(...answer(names, moves, found.map((value, k) => value - before.found[k])));
     face.setAttribute("aria-label", `Face ${before.chosen + 1}. ${readout.textContent}`);
     change.setAttribute("aria-label", `What changed in face ${before.chosen + 1}: amber where it is lighter, blue where darker`);
-    // a screen reader hears where the face came to rest, not every step of the way
-    clearTimeout(speech);
-    speech = setTimeout(() => (status.textContent = readout.textContent), 600);
+    speak(readout.textContent);
   }
 
   // What was asked for and what came, in words; with `gains`, by how much each factor moved.
@@ -133,12 +126,7 @@ function render({ model, el }) {
 
   // ---- choosing
 
-  const update = onceAFrame(show);
-  const set = (field, value) => {
-    model.set(field, value);
-    update();
-  };
-  const commit = () => model.save_changes();
+  const { update, set, commit, end } = follow(model, ["face", "moves"], show);
   picker.row.addEventListener("change", () => {
     set("face", picker.chosen());
     commit();
@@ -157,10 +145,8 @@ function render({ model, el }) {
   });
 
   update();
-  const fields = ["face", "moves"];
-  for (const field of fields) model.on(`change:${field}`, update);
   return () => {
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
+    end();
+    hush();
   };
 }

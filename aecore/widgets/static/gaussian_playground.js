@@ -32,13 +32,9 @@ function render({ model, el }) {
     }),
   };
   const again = button("New samples");
-  const status = make("span", { class: "aew-hidden", role: "status" });
-  const hint = (...children) => make("p", { class: "aew-hint" }, ...children);
-  const key = (colour) => make("span", { class: "aew-key", style: `--key: var(--aew-${colour})` });
-  const [curve, above, below] = ["amber", "amber", "petrol"].map(key);
+  const { status, say: speak, hush } = voice();
+  const [curve, above, below] = [key("amber"), key("amber"), key("petrol")];
   const difference = make("span", {});
-  const prior = key("grey");
-  prior.textContent = "p = N(0, 1)";
 
   // a name, a number, and of what it is made
   const sum = (name, ...lines) => {
@@ -63,17 +59,15 @@ function render({ model, el }) {
     reverse: sum("KL(p‖q)", "other"),
   };
 
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-playground" },
       make(
         "div",
         { class: "aew-charts" },
-        hint(curve, prior),
+        hint(curve, key("grey", "p = N(0, 1)")),
         densities,
         draws,
         hint("q log(q/p): area", make("span", { class: "aew-equation" }, above, "−", below, difference)),
@@ -90,14 +84,7 @@ function render({ model, el }) {
           ".",
         ),
       ),
-      make(
-        "div",
-        { class: "aew-sums" },
-        sums.forward.row,
-        sums.reverse.row,
-        sums.estimate.row,
-        again,
-      ),
+      make("div", { class: "aew-sums" }, sums.forward.row, sums.reverse.row, sums.estimate.row, again),
     ),
     hint(
       `Ticks: ${SAMPLES} draws of ε from N(0, 1), and below them z = μ + σε. Move μ or σ: the draws `,
@@ -125,7 +112,7 @@ function render({ model, el }) {
       { points: q, colour: "amber" },
     ]);
     toPlace = at;
-    fill(pen, at, q, theme.amber, 0.2);
+    fillBelow(pen, at, q, theme.amber, 0.2);
     const flank = normalDensity(sigma, 0, sigma);
     pen.strokeStyle = theme.amber;
     pen.lineWidth = 1;
@@ -194,8 +181,8 @@ function render({ model, el }) {
     const bottom = -roundUp(Math.max(top / 5, -Math.min(...values)));
     const limits = [[-SPAN, SPAN], [bottom, top]];
     const { pen, theme, at } = chart(integrand, root, limits, []);
-    fill(pen, at, points.map(([z, value]) => [z, Math.max(0, value)]), theme.amber, 0.5);
-    fill(pen, at, points.map(([z, value]) => [z, Math.min(0, value)]), theme.petrol, 0.5);
+    fillBelow(pen, at, points.map(([z, value]) => [z, Math.max(0, value)]), theme.amber, 0.5);
+    fillBelow(pen, at, points.map(([z, value]) => [z, Math.min(0, value)]), theme.petrol, 0.5);
     const line = (colour, width, some) => {
       pen.strokeStyle = colour;
       pen.lineWidth = width;
@@ -207,7 +194,6 @@ function render({ model, el }) {
     line(theme.ink, 1.5, points);
   }
 
-  let speech = 0;
   function show() {
     const [mu, sigma] = [model.get("mu"), model.get("sigma")];
     const noise = normals(model.get("seed"), SAMPLES);
@@ -218,7 +204,7 @@ function render({ model, el }) {
     const found = divergences(mu, sigma);
     const area = positivePart(mu, sigma);
 
-    const places = placesFor(mu, sigma);
+    const places = placesFor(mu, sigma, SPAN);
     drawDensities({ mu, sigma }, places);
     drawDraws(noise, samples);
     drawIntegrand({ mu, sigma }, places);
@@ -245,20 +231,13 @@ function render({ model, el }) {
       "aria-label",
       `q log(q/p): area ${nats(area)} above zero, ${below.textContent} below`,
     );
-    // a screen reader hears how things came to rest, not every step of the way
-    clearTimeout(speech);
-    const words = `μ ${m}, σ ${s}: KL of q from p ${nats(found.forward)} nats, of p from q ${nats(found.reverse)}`;
-    speech = setTimeout(() => (status.textContent = words), 600);
+    speak(`μ ${m}, σ ${s}: KL of q from p ${nats(found.forward)} nats, of p from q ${nats(found.reverse)}`);
   }
 
   // ---- moving
 
-  const update = onceAFrame(show);
-  const set = (field, value) => {
-    model.set(field, clamp(value, field === "mu" ? MU : SIGMA));
-    update();
-  };
-  const commit = () => model.save_changes();
+  const { update, set, commit, end } = follow(model, ["mu", "sigma", "seed"], show);
+  const move = (field, value) => set(field, clamp(value, field === "mu" ? MU : SIGMA));
 
   // the handle that is nearest is dragged from wherever the pointer is
   let held = null;
@@ -278,98 +257,37 @@ function render({ model, el }) {
     if (!held || !densities.hasPointerCapture(event.pointerId)) return;
     const unit = toPlace(1, 0)[0] - toPlace(0, 0)[0];
     const moved = (event.offsetX - held.x) / unit;
-    if (held.side) set("sigma", onGrid(held.sigma + held.side * moved));
-    else set("mu", onGrid(held.mu + moved));
+    if (held.side) move("sigma", onGrid(held.sigma + held.side * moved));
+    else move("mu", onGrid(held.mu + moved));
   });
   densities.addEventListener("lostpointercapture", () => {
     held = null;
     commit();
   });
 
-  const steps = { ArrowLeft: ["mu", -1], ArrowRight: ["mu", 1], ArrowDown: ["sigma", -1], ArrowUp: ["sigma", 1] };
-  densities.addEventListener("keydown", (event) => {
-    const step = steps[event.key];
-    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const [field, sign] = step;
-    const by = sign * STEP * (event.shiftKey ? 5 : 1);
-    if (field === "mu") set("mu", onGrid(model.get("mu") + by));
-    else set("sigma", Math.exp(onGrid(Math.log(model.get("sigma")) + by)));
-  });
-  densities.addEventListener("keyup", commit);
+  const walk = ([across, up], far) => {
+    const by = STEP * (far ? 5 : 1);
+    if (across) move("mu", onGrid(model.get("mu") + across * by));
+    else move("sigma", Math.exp(onGrid(Math.log(model.get("sigma")) + up * by)));
+  };
+  arrowKeys(densities, walk, commit);
 
-  sliders.mu.input.addEventListener("input", () => set("mu", Number(sliders.mu.input.value)));
+  sliders.mu.input.addEventListener("input", () => move("mu", Number(sliders.mu.input.value)));
   sliders.sigma.input.addEventListener("input", () =>
-    set("sigma", Math.exp(Number(sliders.sigma.input.value))),
+    move("sigma", Math.exp(Number(sliders.sigma.input.value))),
   );
   for (const { input } of Object.values(sliders)) input.addEventListener("change", commit);
   again.addEventListener("click", () => {
-    model.set("seed", (model.get("seed") + 1) % 2 ** 32);
+    set("seed", (model.get("seed") + 1) % 2 ** 32);
     commit();
-    update();
   });
 
-  const fields = ["mu", "sigma", "seed"];
-  for (const field of fields) model.on(`change:${field}`, update);
-  const end = keepDrawn(root, update);
+  const undrawn = keepDrawn(root, update);
   return () => {
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
     end();
+    hush();
+    undrawn();
   };
-}
-
-// ---- normal distributions
-
-const normalDensity = (z, mu, sigma) =>
-  Math.exp(-0.5 * ((z - mu) / sigma) ** 2) / (sigma * Math.sqrt(2 * Math.PI));
-
-// log(q(z) / p(z))
-const logRatio = (z, mu, sigma) => 0.5 * z ** 2 - 0.5 * ((z - mu) / sigma) ** 2 - Math.log(sigma);
-
-function divergences(mu, sigma) {
-  const mean = mu ** 2 / 2;
-  const width = (sigma ** 2 - 1 - 2 * Math.log(sigma)) / 2;
-  const reverse = ((1 + mu ** 2) / sigma ** 2 - 1 + 2 * Math.log(sigma)) / 2;
-  return { mean, width, forward: mean + width, reverse };
-}
-
-// The area of q log(q/p) where it is above zero, by the midpoint rule out to nine σ.
-function positivePart(mu, sigma) {
-  const step = 0.005;
-  let area = 0;
-  for (let e = -9 + step / 2; e < 9; e += step) {
-    area += step * normalDensity(e, 0, 1) * Math.max(0, logRatio(mu + sigma * e, mu, sigma));
-  }
-  return area;
-}
-
-// ---- curves and numbers
-
-// Places on the axis, closer where a narrow q needs them.
-function placesFor(mu, sigma) {
-  const even = (low, high, count) =>
-    Array.from({ length: count + 1 }, (_, i) => low + (i / count) * (high - low));
-  return [...even(-SPAN, SPAN, 400), ...even(mu - 5 * sigma, mu + 5 * sigma, 160)]
-    .filter((z) => Math.abs(z) <= SPAN)
-    .sort((a, b) => a - b);
-}
-
-function fill(pen, at, points, colour, alpha) {
-  pen.fillStyle = colour;
-  pen.globalAlpha = alpha;
-  pen.beginPath();
-  pen.moveTo(...at(points[0][0], 0));
-  for (const point of points) pen.lineTo(...at(...point));
-  pen.lineTo(...at(points.at(-1)[0], 0));
-  pen.fill();
-  pen.globalAlpha = 1;
-}
-
-// The end of an axis, a round number: it stays while a curve grows a little.
-function roundUp(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 1.5, 2, 3, 5, 7, 10].find((end) => end * power >= value * (1 - 1e-9));
 }
 
 const onGrid = (value) => Math.round(value / STEP) * STEP;

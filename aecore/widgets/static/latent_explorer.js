@@ -23,7 +23,7 @@ function render({ model, el }) {
   });
   const image = make("canvas", { class: "aew-image", role: "img" });
   const readout = make("p", { class: "aew-readout" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
+  const { status, say: speak, hush } = voice();
   const sliders = ["z₁", "z₂"].map((name, axis) =>
     slider(name, {
       min: limits[axis][0],
@@ -32,10 +32,8 @@ function render({ model, el }) {
       spoken: `Latent ${axis + 1}`,
     }),
   );
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-explorer" },
@@ -43,9 +41,7 @@ function render({ model, el }) {
         "div",
         { class: "aew-map" },
         pad,
-        make(
-          "p",
-          { class: "aew-hint" },
+        hint(
           "Drag the point",
           make("span", { class: "aew-keys" }, ", or move it with the arrow keys"),
           ".",
@@ -166,7 +162,6 @@ function render({ model, el }) {
     paint(image, small.fill(logits ? pixels.map((v) => 1 / (1 + Math.exp(-v))) : pixels, tone));
   }
 
-  let speech = 0;
   function show() {
     const position = model.get("position");
     drawHandle();
@@ -174,20 +169,16 @@ function render({ model, el }) {
     sliders.forEach((one, axis) => one.say(position[axis], text(position[axis])));
     readout.textContent = `z = ${say(position)}`;
     image.setAttribute("aria-label", `Image decoded at ${say(position)}`);
-    // a screen reader hears where the point came to rest, not every step of the way
-    clearTimeout(speech);
-    speech = setTimeout(() => (status.textContent = `z = ${say(position)}`), 600);
+    speak(`z = ${say(position)}`);
   }
 
   // ---- moving
 
-  const update = onceAFrame(show);
+  const { set, commit, end } = follow(model, ["position"], show);
   const moveTo = (position) => {
     const inside = position.map((v, axis) => Math.min(limits[axis][1], Math.max(limits[axis][0], v)));
-    model.set("position", inside);
-    update();
+    set("position", inside);
   };
-  const commit = () => model.save_changes();
 
   pad.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -200,15 +191,11 @@ function render({ model, el }) {
   });
   pad.addEventListener("lostpointercapture", commit);
 
-  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
-  pad.addEventListener("keydown", (event) => {
-    const arrow = arrows[event.key];
-    if (!arrow || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const step = event.shiftKey ? 0.1 : 0.02; // of the pad
+  const walk = (arrow, far) => {
+    const step = far ? 0.1 : 0.02; // of the pad
     moveTo(model.get("position").map((v, axis) => v + step * arrow[axis] * spans[axis]));
-  });
-  pad.addEventListener("keyup", commit);
+  };
+  arrowKeys(pad, walk, commit);
 
   sliders.forEach(({ input }, axis) => {
     input.addEventListener("input", () => {
@@ -223,11 +210,10 @@ function render({ model, el }) {
     drawBackdrop();
     show();
   });
-  model.on("change:position", update);
-  const end = keepDrawn(pad, redraw);
+  const undrawn = keepDrawn(pad, redraw);
   return () => {
-    model.off("change:position", update);
-    clearTimeout(speech);
     end();
+    hush();
+    undrawn();
   };
 }

@@ -22,13 +22,11 @@ function render({ model, el }) {
   play.classList.add("aew-play");
   const path = choice("Path", Object.values(PATHS).map((words) => [words, words]));
   const readout = make("p", { class: "aew-readout aew-words" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
+  const { status, say: speak, hush } = voice();
   const panel = (title, canvas) =>
     make("div", { class: "aew-figure" }, make("p", { class: "aew-title" }, title), canvas);
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-morph" },
@@ -52,7 +50,6 @@ function render({ model, el }) {
 
   const mix = (a, b, t) => a.map((value, i) => (1 - t) * value + t * b[i]);
 
-  let speech = 0;
   function show() {
     const [a, b] = ends.map(({ field }) => faces.code(model.get(field)));
     const t = model.get("t");
@@ -64,7 +61,7 @@ function render({ model, el }) {
     for (const { field, picker } of ends) picker.say(model.get(field));
     path.say(Object.keys(PATHS).indexOf(model.get("path")));
     way.say(t, t.toFixed(2));
-    play.ariaLabel = play.textContent = frame ? "Stop" : "Play";
+    play.ariaLabel = play.textContent = going.runs() ? "Stop" : "Play";
 
     const from = model.get("start") + 1;
     const to = model.get("end") + 1;
@@ -79,35 +76,25 @@ function render({ model, el }) {
     const where = `${t.toFixed(2)} of the way from face ${from} to face ${to}`;
     decoded.setAttribute("aria-label", `Decoded ${where}, on the ${PATHS[model.get("path")].toLowerCase()}`);
     faded.setAttribute("aria-label", `Cross-fade ${where}`);
-    // a screen reader hears where things came to rest, not every step of the way
-    clearTimeout(speech);
-    if (!frame) speech = setTimeout(() => (status.textContent = `${way.input.value} of the way. ${readout.textContent}`), 600);
+    if (going.runs()) hush();
+    else speak(`${way.input.value} of the way. ${readout.textContent}`);
   }
 
   // ---- moving
 
-  const update = onceAFrame(show);
-  const set = (field, value) => {
-    model.set(field, value);
-    update();
-  };
-  const commit = () => model.save_changes();
+  const { update, set, commit, end } = follow(model, ["start", "end", "t", "path"], show);
 
   // There and back again, slowest at the ends, until it is stopped; out of sight it rests.
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let frame = 0;
-  let visible = true;
-  function stop() {
-    if (!frame) return;
-    cancelAnimationFrame(frame);
-    frame = 0;
+  const still = stillness();
+  const going = motion(() => {
     commit();
     update();
-  }
+  });
+  let visible = true;
   function run() {
     let phase = Math.acos(1 - 2 * model.get("t")) / Math.PI;
     let last = null;
-    const step = (now) => {
+    going.start((now) => {
       if (visible) phase += (now - (last ?? now)) / (1000 * SECONDS);
       last = now;
       const t = (1 - Math.cos(Math.PI * phase)) / 2;
@@ -116,17 +103,16 @@ function render({ model, el }) {
         model.set("t", next);
         show();
       }
-      frame = requestAnimationFrame(step);
-    };
-    frame = requestAnimationFrame(step);
+      return true;
+    });
     update();
   }
   const seen = new IntersectionObserver((entries) => (visible = entries.at(-1).isIntersecting));
   seen.observe(root);
 
-  play.addEventListener("click", () => (frame ? stop() : run()));
+  play.addEventListener("click", () => (going.runs() ? going.stop() : run()));
   way.input.addEventListener("input", () => {
-    stop();
+    going.stop();
     set("t", Number(way.input.value));
   });
   way.input.addEventListener("change", commit);
@@ -142,13 +128,11 @@ function render({ model, el }) {
   });
 
   update();
-  const fields = ["start", "end", "t", "path"];
-  for (const field of fields) model.on(`change:${field}`, update);
   return () => {
-    cancelAnimationFrame(frame);
+    going.cancel();
     seen.disconnect();
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
+    end();
+    hush();
   };
 }
 

@@ -45,6 +45,17 @@ const LAYERS = {
     return gather(source, from);
   },
 
+  // every factor² channels become one, each a pixel of its blocks: seen as one tall image, they
+  // only change places
+  shuffle({ from, to, factor }) {
+    const source = Int32Array.from({ length: to[1] * to[2] }, (_, place) => {
+      const [y, x] = [Math.floor(place / to[2]), place % to[2]];
+      const channel = (y % factor) * factor + (x % factor);
+      return (channel * from[1] + Math.floor(y / factor)) * from[2] + Math.floor(x / factor);
+    });
+    return gather(source, [to[0], factor * factor * from[1], from[2]]);
+  },
+
   // (C, H, W) and as many features lie in memory alike
   unflatten: () => (x) => x,
   flatten: () => (x) => x,

@@ -21,6 +21,7 @@ function render({ model, el }) {
   const drawing = () => numbers(model.get("drawing"), Uint8Array);
   const picked = (i) => (i === own ? drawing() : images.slice(i * SIDE ** 2, (i + 1) * SIDE ** 2));
 
+  const { status, say: speak, hush } = voice();
   const thumbs = Array.from({ length: own + 1 }, () => make("canvas", { "aria-hidden": "true" }));
   const picks = choice(
     "Image",
@@ -36,7 +37,7 @@ function render({ model, el }) {
     },
     done: () => model.save_changes(),
     redraw: () => update(),
-    say: (words) => speak(words),
+    say: speak,
   });
   const [before, after] = [0, 1].map(() => make("canvas", { class: "aew-image", role: "img" }));
   const [worth, gained] = [0, 1].map(() => make("p", { class: "aew-readout" }));
@@ -45,13 +46,10 @@ function render({ model, el }) {
   const kinds = choice("Noise", Object.values(KINDS));
   const level = slider("", { min: 0, max: 1, step: 0.01 });
   const verdict = make("p", { class: "aew-verdict" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
   const panel = (name, ...children) =>
     make("div", { class: "aew-panel" }, make("p", { class: "aew-title" }, name), ...children);
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     picks.row,
     make(
       "div",
@@ -62,9 +60,7 @@ function render({ model, el }) {
     ),
     verdict,
     make("div", { class: "aew-noise" }, kinds.row, level.row, again),
-    make(
-      "p",
-      { class: "aew-hint" },
+    hint(
       "Draw on the first image: over the digit, or on an empty pad",
       make("span", { class: "aew-keys" }, "; the right button erases"),
       ". When you pause, the ink moves to the centre, where the training digits have theirs.",
@@ -115,19 +111,14 @@ function render({ model, el }) {
     if (i === own && isEmpty(pixels)) drawPencil(thumbs[i]);
   }
 
-  // a screen reader hears how things came to rest, not every step of the way
-  let speech = 0;
-  function speak(words) {
-    clearTimeout(speech);
-    speech = setTimeout(() => (status.textContent = words), 600);
-  }
-
   // ---- choosing
 
   empty.addEventListener("click", pad.wipe);
+  const fields = ["chosen", "drawing", "noise", "level", "seed"];
+  const { update, set, commit, end } = follow(model, fields, show);
   const choose = (field, value) => {
-    model.set(field, value);
-    model.save_changes();
+    set(field, value);
+    commit();
   };
   again.addEventListener("click", () => choose("seed", (model.get("seed") + 1) % 2 ** 32));
   picks.row.addEventListener("change", () => {
@@ -135,22 +126,19 @@ function render({ model, el }) {
     choose("chosen", picks.chosen());
   });
   kinds.row.addEventListener("change", () => choose("noise", Object.keys(KINDS)[kinds.chosen()]));
-  level.input.addEventListener("input", () => model.set("level", Number(level.input.value)));
-  level.input.addEventListener("change", () => model.save_changes());
+  level.input.addEventListener("input", () => set("level", Number(level.input.value)));
+  level.input.addEventListener("change", commit);
 
-  const update = onceAFrame(show);
   const redraw = onceAFrame(() => {
     thumbs.forEach((_, i) => showThumb(i));
     show();
   });
-  const fields = ["chosen", "drawing", "noise", "level", "seed"];
-  for (const field of fields) model.on(`change:${field}`, update);
-  const end = keepDrawn(pad.canvas, redraw);
+  const undrawn = keepDrawn(pad.canvas, redraw);
   return () => {
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
-    pad.rest();
     end();
+    hush();
+    pad.rest();
+    undrawn();
   };
 }
 

@@ -32,14 +32,12 @@ function render({ model, el }) {
     ["Ancestral", "Ancestral: new noise in every step back"],
   ]);
   const verdict = make("p", { class: "aew-words" });
-  const amount = make("p", { class: "aew-hint" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
+  const amount = hint();
+  const { status, say: speak, hush } = voice();
   const key = (colour, words) =>
     make("span", { class: "aew-key aew-dot", style: `--key: var(--aew-${colour})` }, words);
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-diffusion" },
@@ -57,14 +55,12 @@ function render({ model, el }) {
         { class: "aew-settings" },
         make("p", { class: "aew-title" }, title),
         steps.row,
-        make("p", { class: "aew-hint" }, "Below each number: how many points ended near a centre."),
+        hint("Below each number: how many points ended near a centre."),
         rules.row,
         make("div", { class: "aew-ways" }, reset, fresh),
       ),
     ),
-    make(
-      "p",
-      { class: "aew-hint" },
+    hint(
       key("grey", `data; inside a ring, of ${REACH} standard deviations, a point is near a centre`),
       key("amber", `${count} moving points`),
     ),
@@ -204,10 +200,9 @@ function render({ model, el }) {
 
   // ---- moving
 
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const still = stillness();
   let pending = 0;
   let [before, frames] = [0, 0]; // when the last frame was, and how many there were
-  let speech = 0;
   const wake = () => (pending ||= requestAnimationFrame(frame));
 
   function frame(now) {
@@ -226,9 +221,7 @@ function render({ model, el }) {
     paintPoints();
     say();
     if (playing || t !== goal || trail.length) wake();
-    // a screen reader hears how things came to rest, not every step of the way
-    clearTimeout(speech);
-    speech = setTimeout(() => (status.textContent = verdict.textContent), 600);
+    speak(verdict.textContent);
   }
 
   const play = (way) => {
@@ -280,7 +273,7 @@ function render({ model, el }) {
   return () => {
     for (const [field, change] of Object.entries(changes)) model.off(`change:${field}`, change);
     cancelAnimationFrame(pending);
-    clearTimeout(speech);
+    hush();
     end();
   };
 }

@@ -31,10 +31,8 @@ function render({ model, el }) {
   const plane = make("canvas", { class: "aew-tradeoff", role: "img" });
   const price = slider("β", { min: 0, max: betas.length - 1, step: 1, spoken: "β, the price of a nat" });
   if (betas.join("").length <= 30) price.row.append(scale(betas));
-  const key = (colour, words) =>
-    make("span", { class: "aew-key", style: `--key: var(--aew-${colour})` }, words);
   const words = make("p", { class: "aew-readout aew-words" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
+  const { status, say: speak, hush } = voice();
   const sums = [
     ["Rate R", (b) => column(rates, b)],
     ["Distortion D", (b) => column(distortions, b)],
@@ -48,23 +46,19 @@ function render({ model, el }) {
   const rows = names.map((name) => {
     // its size before it is drawn, so that nothing moves
     const canvas = make("canvas", { role: "img", width: count * (width + 2) - 2, height });
-    return { name, canvas, box: make("div", {}, make("p", { class: "aew-hint" }, name), canvas) };
+    return { name, canvas, box: make("div", {}, hint(name), canvas) };
   });
 
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-prices" },
       make(
         "div",
         {},
-        make("p", { class: "aew-hint" }, "Distortion D against rate R, both in nats"),
-        make(
-          "p",
-          { class: "aew-hint" },
+        hint("Distortion D against rate R, both in nats"),
+        hint(
           key("petrol", rates.length > 1 ? `mean of ${rates.length} models a β` : "one model a β"),
           key("amber", "slope −β"),
         ),
@@ -144,7 +138,6 @@ function render({ model, el }) {
     canvas.setAttribute("aria-label", `${name} at β = ${betas[b]}`);
   }
 
-  let speech = 0;
   async function show() {
     const b = model.get("chosen");
     drawPlane(b);
@@ -170,9 +163,7 @@ function render({ model, el }) {
     const [rate, distortion] = means[b].map(nats);
     const spoken = `β = ${betas[b]}: rate ${rate} nats, distortion ${distortion} nats`;
     plane.setAttribute("aria-label", `Distortion against rate, ${betas.length} values of β. ${spoken}`);
-    // a screen reader hears where the choice came to rest, not every step of the way
-    clearTimeout(speech);
-    speech = setTimeout(() => (status.textContent = `${spoken}. ${words.textContent}`), 600);
+    speak(`${spoken}. ${words.textContent}`);
 
     const bitmap = await sheet;
     if (b === model.get("chosen")) rows.forEach((row, i) => drawRow(row, bitmap, places[i][b], b));
@@ -180,12 +171,11 @@ function render({ model, el }) {
 
   // ---- choosing
 
-  const update = onceAFrame(show);
+  const { update, set, commit, end } = follow(model, ["chosen"], show);
   const choose = (b) => {
     if (b === model.get("chosen")) return;
-    model.set("chosen", b);
-    model.save_changes();
-    update();
+    set("chosen", b);
+    commit();
   };
   price.input.addEventListener("input", () => choose(Number(price.input.value)));
 
@@ -203,12 +193,11 @@ function render({ model, el }) {
     if (event.pointerType === "mouse" && event.buttons === 1) point(event);
   });
 
-  model.on("change:chosen", update);
-  const end = keepDrawn(root, update);
+  const undrawn = keepDrawn(root, update);
   return () => {
-    model.off("change:chosen", update);
-    clearTimeout(speech);
     end();
+    hush();
+    undrawn();
   };
 }
 

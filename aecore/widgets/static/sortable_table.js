@@ -37,13 +37,11 @@ function render({ model, el }) {
   );
   const status = make("span", { class: "aew-hidden", role: "status" });
   el.append(
-    make(
-      "div",
-      { class: "aew", role: "group", "aria-label": label },
-      make("p", { class: "aew-label" }, label),
+    group(
+      label,
       // wider than a phone: the table scrolls, and with the keyboard too
       make("div", { class: "aew-scroll", role: "region", "aria-label": label, tabindex: "0" }, table),
-      make("p", { class: "aew-hint" }, legend()),
+      hint(legend()),
       status,
     ),
   );

@@ -48,6 +48,11 @@ function scale(values) {
   return make("span", { class: "aew-scale", "aria-hidden": "true" }, ...marks);
 }
 
+// A line of small print, and a word with its colour, as a line has it in a chart.
+const hint = (...words) => make("p", { class: "aew-hint" }, ...words);
+const key = (colour, words = "") =>
+  make("span", { class: "aew-key", style: `--key: var(--aew-${colour})` }, words);
+
 const strong = (words) => make("strong", {}, words);
 
 function button(seen, spoken = seen) {
@@ -79,36 +84,6 @@ function colours(element) {
   }
   probe.remove();
   return found;
-}
-
-// Call `redraw` when the element changes size, the theme changes or the fonts arrive; returns
-// the function that ends it.
-function keepDrawn(element, redraw) {
-  const size = new ResizeObserver(redraw);
-  size.observe(element);
-  const theme = new MutationObserver(redraw);
-  const watched = { attributeFilter: ["data-theme", "data-jp-theme-light", "class"] };
-  theme.observe(document.documentElement, watched);
-  theme.observe(document.body, watched);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", redraw);
-  document.fonts.ready.then(redraw);
-  return () => {
-    size.disconnect();
-    theme.disconnect();
-    dark.removeEventListener("change", redraw);
-  };
-}
-
-// One call a frame, however often it is asked for.
-function onceAFrame(draw) {
-  let pending = 0;
-  return () => {
-    pending ||= requestAnimationFrame(() => {
-      pending = 0;
-      draw();
-    });
-  };
 }
 
 // From numbers to colours: evenly spaced stops ("#rrggbb") between `low` and `high`, mixed
@@ -222,6 +197,18 @@ function chart(canvas, root, limits, lines) {
   return { pen, theme, at };
 }
 
+// The area between a line and zero, filled.
+function fillBelow(pen, at, points, colour, alpha) {
+  pen.fillStyle = colour;
+  pen.globalAlpha = alpha;
+  pen.beginPath();
+  pen.moveTo(...at(points[0][0], 0));
+  for (const point of points) pen.lineTo(...at(...point));
+  pen.lineTo(...at(points.at(-1)[0], 0));
+  pen.fill();
+  pen.globalAlpha = 1;
+}
+
 // Round numbers inside a range, about five of them.
 function ticks(low, high) {
   const rough = (high - low) / 5;
@@ -234,21 +221,8 @@ function ticks(low, high) {
   return found;
 }
 
-// ---- random numbers: draws.py draws the same
-
-// A small generator of numbers in [0, 1), by 32-bit arithmetic alone.
-function mulberry32(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let r = Math.imul(state ^ (state >>> 15), state | 1);
-    r ^= r + Math.imul(r ^ (r >>> 7), r | 61);
-    return ((r ^ (r >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-// Standard normal numbers, each from two uniform ones as Box and Muller make it.
-function normals(seed, count) {
-  const random = mulberry32(seed);
-  const [first, second] = [0, 1].map(() => Array.from({ length: count }, random));
-  return first.map((u, i) => Math.sqrt(-2 * Math.log1p(-u)) * Math.cos(2 * Math.PI * second[i]));
+// The end of an axis, a round number: it stays while a curve grows a little.
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * [1, 1.5, 2, 3, 5, 7, 10].find((end) => end * power >= value * (1 - 1e-9));
 }

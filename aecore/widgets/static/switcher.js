@@ -23,10 +23,8 @@ function render({ model, el }) {
     return one;
   });
   el.append(
-    make(
-      "div",
-      { class: "aew", role: "group", "aria-label": label },
-      make("p", { class: "aew-label" }, label),
+    group(
+      label,
       canvas,
       ...(captions.length ? [caption] : []),
       make("div", { class: "aew-sliders aew-beside" }, ...sliders.map(({ row }) => row)),
@@ -44,19 +42,18 @@ function render({ model, el }) {
     if (chosen === model.get("chosen")) paint(canvas, picture);
   }
 
+  const { update, set, commit, end } = follow(model, ["chosen"], show);
   sliders.forEach(({ input }, axis) => {
     input.addEventListener("input", () => {
       const chosen = [...model.get("chosen")];
       chosen[axis] = Number(input.value);
-      model.set("chosen", chosen);
-      model.save_changes();
+      set("chosen", chosen);
+      commit();
     });
   });
-  const update = onceAFrame(show);
-  model.on("change:chosen", update);
-  const end = keepDrawn(canvas, update);
+  const undrawn = keepDrawn(canvas, update);
   return () => {
-    model.off("change:chosen", update);
     end();
+    undrawn();
   };
 }

@@ -38,18 +38,14 @@ function render({ model, el }) {
   const direction = make("canvas", { class: "aew-tile", role: "img" });
   const curves = make("canvas", { class: "aew-curves", role: "img" });
   const code = make("canvas", { class: "aew-code", role: "img" });
-  const keys = names.map((name) =>
-    make("span", { class: "aew-key", style: `--key: var(--aew-${lines[name]})` }, name),
-  );
+  const keys = names.map((name) => key(lines[name], name));
   const readout = make("p", { class: "aew-readout aew-words" });
-  const codeHint = make("p", { class: "aew-hint" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
-  const directionHint = make("p", { class: "aew-hint" });
+  const codeHint = hint();
+  const { status, say: speak, hush } = voice();
+  const directionHint = hint();
 
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     picker.row,
     make(
       "div",
@@ -60,7 +56,7 @@ function render({ model, el }) {
         make(
           "div",
           { class: "aew-pair" },
-          make("div", { class: "aew-figure" }, moved, make("p", { class: "aew-hint" }, "x + t u, moved")),
+          make("div", { class: "aew-figure" }, moved, hint("x + t u, moved")),
           make("div", { class: "aew-figure" }, direction, directionHint),
         ),
         along.row,
@@ -69,8 +65,8 @@ function render({ model, el }) {
       make(
         "div",
         { class: "aew-moved" },
-        make("p", { class: "aew-hint" }, "How far the code has moved, against t"),
-        make("p", { class: "aew-hint" }, ...keys),
+        hint("How far the code has moved, against t"),
+        hint(...keys),
         curves,
         readout,
       ),
@@ -179,7 +175,6 @@ function render({ model, el }) {
     });
   }
 
-  let speech = 0;
   function show() {
     const seen = measure();
     const name = model.get("along");
@@ -224,19 +219,12 @@ function render({ model, el }) {
         ? `The code, ${seen.before.length} numbers`
         : `The code, ${seen.before.length} numbers: bars where it is, lines where it was`;
     code.setAttribute("aria-label", `The code moved along ${kind} by ${say(moves[name])}`);
-    // a screen reader hears where the image came to rest, not every step of the way
-    clearTimeout(speech);
-    speech = setTimeout(() => (status.textContent = readout.textContent), 600);
+    speak(readout.textContent);
   }
 
   // ---- choosing
 
-  const update = onceAFrame(show);
-  const set = (field, value) => {
-    model.set(field, value);
-    update();
-  };
-  const commit = () => model.save_changes();
+  const { update, set, commit, end } = follow(model, ["image", "along", "t"], show);
   picker.row.addEventListener("change", () => {
     set("image", picker.chosen());
     commit();
@@ -248,15 +236,13 @@ function render({ model, el }) {
   distance.input.addEventListener("input", () => set("t", Number(distance.input.value)));
   distance.input.addEventListener("change", commit);
 
-  const fields = ["image", "along", "t"];
-  for (const field of fields) model.on(`change:${field}`, update);
-  const end = keepDrawn(root, () => {
+  const undrawn = keepDrawn(root, () => {
     faces.forEach((face, i) => paint(face, small.fill(row(images, i), (v) => tone(v / 255))));
     update();
   });
   return () => {
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
     end();
+    hush();
+    undrawn();
   };
 }

@@ -25,7 +25,7 @@ function render({ model, el }) {
   const readout = make("p", { class: "aew-readout" });
   const title = make("p", { class: "aew-title" });
   const words = make("p", { class: "aew-readout aew-words" });
-  const status = make("span", { class: "aew-hidden", role: "status" });
+  const { status, say: speak, hush } = voice();
 
   const sliders = kl.map((nats, latent) => {
     const one = slider(named(latent), {
@@ -49,10 +49,8 @@ function render({ model, el }) {
     return { box, canvas, value };
   });
 
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-traversals" },
@@ -124,7 +122,6 @@ function render({ model, el }) {
     );
   }
 
-  let speech = 0;
   let shown = -1; // the code that the button showed last
   function show() {
     const z = model.get("position");
@@ -142,68 +139,55 @@ function render({ model, el }) {
     if (isCode(z) >= 0) shown = isCode(z);
     readout.textContent = whose(z);
     title.textContent = `${named(latent)} from −${REACH} to ${REACH}, the others as they are`;
-    play.textContent = frame ? "Stop" : `Sweep ${named(latent)}`;
+    play.textContent = sweeping.runs() ? "Stop" : `Sweep ${named(latent)}`;
     image.setAttribute("aria-label", `Decoded image. ${readout.textContent}`);
-    // a screen reader hears where the code came to rest, not every step of the way
-    clearTimeout(speech);
-    const heard = `${readout.textContent}. Latent ${latent + 1} at ${decimal(z[latent], 2)}. ${words.textContent}`;
-    speech = setTimeout(() => (status.textContent = heard), 600);
+    speak(`${readout.textContent}. Latent ${latent + 1} at ${decimal(z[latent], 2)}. ${words.textContent}`);
   }
 
   // ---- moving
 
-  const update = onceAFrame(show);
-  const commit = () => model.save_changes();
-  const moveTo = (z) => {
-    model.set("position", z);
-    update();
-  };
+  const { update, set, commit, end } = follow(model, ["position", "latent"], show);
+  const moveTo = (z) => set("position", z);
   const put = (latent, value) => {
     model.set("latent", latent);
     moveTo(model.get("position").with(latent, value));
   };
 
   // One sweep of the chosen latent, from where it is through both ends and back again.
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let frame = 0;
-  function stop() {
-    if (!frame) return;
-    cancelAnimationFrame(frame);
-    frame = 0;
+  const still = stillness();
+  const sweeping = motion(() => {
     commit();
     update();
-  }
+  });
   function sweep() {
-    if (frame) return stop();
+    if (sweeping.runs()) return sweeping.stop();
     const latent = model.get("latent");
     const from = model.get("position")[latent];
     const phase = Math.asin(Math.min(1, Math.max(-1, from / REACH)));
     let begin = null;
-    const step = (now) => {
+    sweeping.start((now) => {
       begin ??= now;
       const part = (now - begin) / SWEEP;
       const value = REACH * Math.sin(phase + 2 * Math.PI * part);
       // who asked for less motion gets a few pictures instead
       const place = still.matches ? Math.round(value) : value;
       model.set("position", model.get("position").with(latent, part < 1 ? place : from));
-      if (part >= 1) return stop();
-      show();
-      frame = requestAnimationFrame(step);
-    };
-    frame = requestAnimationFrame(step);
+      if (part < 1) show();
+      return part < 1;
+    });
     update();
   }
 
   sliders.forEach(({ input }, latent) => {
     input.addEventListener("focus", () => {
       if (latent === model.get("latent")) return;
-      stop();
+      sweeping.stop();
       model.set("latent", latent);
       commit();
       update();
     });
     input.addEventListener("input", () => {
-      stop();
+      sweeping.stop();
       put(latent, Number(input.value));
     });
     input.addEventListener("change", commit);
@@ -215,13 +199,13 @@ function render({ model, el }) {
   });
   for (const { box, value } of strip) {
     box.addEventListener("click", () => {
-      stop();
+      sweeping.stop();
       put(model.get("latent"), value);
       commit();
     });
   }
   const jump = (z) => {
-    stop();
+    sweeping.stop();
     moveTo(z);
     commit();
   };
@@ -229,17 +213,15 @@ function render({ model, el }) {
   real.addEventListener("click", () => jump(code((shown + 1) % count)));
   play.addEventListener("click", sweep);
 
-  const fields = ["position", "latent"];
-  for (const field of fields) model.on(`change:${field}`, update);
-  const end = keepDrawn(root, () => {
+  const undrawn = keepDrawn(root, () => {
     strips = "";
     update();
   });
   return () => {
-    cancelAnimationFrame(frame);
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
+    sweeping.cancel();
     end();
+    hush();
+    undrawn();
   };
 }
 

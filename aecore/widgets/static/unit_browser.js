@@ -3,9 +3,6 @@
 
 const STRIP = 12; // atoms shown in the order of their use
 const TOP = 8; // images shown for a unit
-const CELL = 17; // CSS pixels: the least an atom takes up in the grid
-const GAP = 2;
-const EDGE = 5; // around the grid, for the mark of the chosen unit
 
 function render({ model, el }) {
   const [height, width] = model.get("shape");
@@ -34,8 +31,6 @@ function render({ model, el }) {
   const fires = new Uint32Array(units);
   codes.forEach((code, i) => (fires[i % units] += code > 0));
   const order = Array.from(fires.keys()).sort((a, b) => fires[b] - fires[a]);
-  const cells = new Uint32Array(units);
-  order.forEach((unit, cell) => (cells[unit] = cell));
 
   const strongest = Math.max(...steps) * 255;
   const digits = Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(strongest))));
@@ -45,12 +40,17 @@ function render({ model, el }) {
 
   // ---- elements
 
-  const grid = make("canvas", {
-    class: "aew-units",
-    tabindex: "0",
-    role: "application",
-    "aria-roledescription": "grid of units",
-    "aria-label": `${label}: choose one of ${units} units with the arrow keys`,
+  const small = raster(width, height);
+  const around = ramp(model.get("signed"), -127, 127);
+  const grid = mosaic({
+    name: `${label}: choose one of ${units} units with the arrow keys`,
+    kind: "grid of units",
+    picture: raster(width, units * height).fill(atoms, around), // as their bytes lie in memory
+    shape: [height, width],
+    order,
+    isFaint: (unit) => !fires[unit],
+    read: () => model.get("unit"),
+    choose: (unit) => put("unit", unit),
   });
   const atom = make("canvas", { class: "aew-tile aew-atom", role: "img" });
   const title = make("p", { class: "aew-title" });
@@ -65,14 +65,12 @@ function render({ model, el }) {
   const readout = make("p", { class: "aew-readout aew-words" });
   const curve = make("canvas", { class: "aew-errors", role: "img" });
   const strip = Array.from({ length: STRIP }, tile);
-  const status = make("span", { class: "aew-hidden", role: "status" });
+  const { status, say: speak, hush } = voice();
   const figure = (canvas, words) =>
-    make("div", { class: "aew-figure" }, canvas, make("p", { class: "aew-hint" }, words));
+    make("div", { class: "aew-figure" }, canvas, hint(words));
 
-  const root = make(
-    "div",
-    { class: "aew", role: "group", "aria-label": label },
-    make("p", { class: "aew-label" }, label),
+  const root = group(
+    label,
     make(
       "div",
       { class: "aew-browser" },
@@ -80,10 +78,8 @@ function render({ model, el }) {
       make(
         "div",
         { class: "aew-all" },
-        grid,
-        make(
-          "p",
-          { class: "aew-hint" },
+        grid.canvas,
+        hint(
           "Choose a unit",
           make("span", { class: "aew-keys" }, ", or move with the arrow keys"),
           ". The most used come first",
@@ -93,7 +89,7 @@ function render({ model, el }) {
       make(
         "div",
         { class: "aew-fired" },
-        make("p", { class: "aew-hint" }, "What fires it most"),
+        hint("What fires it most"),
         make("div", { class: "aew-tiles" }, ...tops.map(({ box }) => box)),
       ),
     ),
@@ -113,12 +109,12 @@ function render({ model, el }) {
         kept.row,
         readout,
         curve,
-        make("p", { class: "aew-hint" }, "Its squared error, against k"),
+        hint("Its squared error, against k"),
       ),
       make(
         "div",
         { class: "aew-used" },
-        make("p", { class: "aew-hint" }, "Its strongest units in order, and how strongly they fire"),
+        hint("Its strongest units in order, and how strongly they fire"),
         make("div", { class: "aew-tiles" }, ...strip.map(({ box }) => box)),
       ),
     ),
@@ -128,64 +124,15 @@ function render({ model, el }) {
 
   // ---- drawing
 
-  const small = raster(width, height);
   const tone = ramp(model.get("tones"), 0, 1);
-  const around = ramp(model.get("signed"), -127, 127);
   const drawAtom = (canvas, unit) => paint(canvas, small.fill(row(atoms, unit), around));
   const drawImage = (canvas, values) => paint(canvas, small.fill(values, tone));
   const drawDigit = (canvas, image) =>
     paint(canvas, small.fill(row(images, image), (value) => tone(value / 255)));
 
-  // one picture with all atoms, the first on top, as their bytes lie in memory
-  const all = raster(width, units * height).fill(atoms, around);
-
-  // where the cells of the grid are, in CSS pixels
-  const layout = () => {
-    const room = grid.clientWidth - 2 * EDGE + GAP;
-    const across = Math.min(Math.ceil(Math.sqrt(units)), Math.floor(room / (CELL + GAP)));
-    const wide = room / across; // with the gap, as `tall`
-    return { across, wide, tall: (height / width) * (wide - GAP) + GAP };
-  };
-
-  // all atoms once for each size, the mark of the chosen unit at each move
-  const cellsDrawn = make("canvas");
-
-  function drawCell(pen, unit) {
-    const { across, wide, tall } = layout();
-    const sharp = (value) => Math.round(value * devicePixelRatio) / devicePixelRatio;
-    const x = sharp(EDGE + (cells[unit] % across) * wide);
-    const y = sharp(EDGE + Math.floor(cells[unit] / across) * tall);
-    const box = [x, y, sharp(wide - GAP), sharp(tall - GAP)];
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(all, 0, unit * height, width, height, ...box);
-    return box;
-  }
-
-  function drawCells() {
-    const { across, tall } = layout();
-    grid.style.height = `${Math.ceil(units / across) * tall - GAP + 2 * EDGE}px`;
-    const pen = sharpen(grid);
-    order.forEach((unit) => {
-      pen.globalAlpha = fires[unit] ? 1 : 0.3;
-      drawCell(pen, unit);
-    });
-    cellsDrawn.width = grid.width;
-    cellsDrawn.height = grid.height;
-    cellsDrawn.getContext("2d").drawImage(grid, 0, 0);
-  }
-
   function showUnit() {
     const unit = model.get("unit");
-    const theme = colours(root);
-    const pen = sharpen(grid);
-    pen.drawImage(cellsDrawn, 0, 0, grid.clientWidth, grid.clientHeight);
-    const [x, y, w, h] = drawCell(pen, unit);
-    for (const [edge, colour] of [[EDGE, theme.amber], [EDGE - 3, theme.paper]]) {
-      pen.fillStyle = colour;
-      pen.fillRect(x - edge, y - edge, w + 2 * edge, h + 2 * edge);
-    }
-    drawCell(pen, unit);
-
+    grid.mark(unit);
     drawAtom(atom, unit);
     atom.setAttribute("aria-label", `Atom of unit ${unit}`);
     title.textContent = `Unit ${unit}`;
@@ -261,10 +208,9 @@ function render({ model, el }) {
     curve.setAttribute("aria-label", `Squared error against k: ${error} at ${used}`);
   }
 
-  let speech = 0;
   let shown = {};
   function show() {
-    if (!grid.clientWidth) return; // hidden, and drawn when it is not
+    if (!grid.canvas.clientWidth) return; // hidden, and drawn when it is not
     const now = Object.fromEntries(fields.map((field) => [field, model.get(field)]));
     const changed = (field) => now[field] !== shown[field];
     if (changed("unit")) showUnit();
@@ -273,66 +219,34 @@ function render({ model, el }) {
     shown = now;
     for (const one of tops) one.box.setAttribute("aria-pressed", String(one.index === now.image));
     for (const one of strip) one.box.setAttribute("aria-pressed", String(one.index === now.unit));
-    // a screen reader hears where the choice came to rest, not every step of the way
-    clearTimeout(speech);
-    const words = `${title.textContent} ${often.textContent}. ${readout.textContent}`;
-    speech = setTimeout(() => (status.textContent = words), 600);
+    speak(`${title.textContent} ${often.textContent}. ${readout.textContent}`);
   }
 
   // ---- choosing
 
-  const update = onceAFrame(show);
-  const set = (field, value) => {
+  const { set, commit, end } = follow(model, fields, show);
+  const put = (field, value) => {
     if (value === model.get(field)) return;
-    model.set(field, value);
-    model.save_changes();
-    update();
+    set(field, value);
+    commit();
   };
-  const choose = (event) => {
-    const { across, wide, tall } = layout();
-    const x = Math.floor((event.offsetX - EDGE) / wide);
-    const y = Math.max(0, Math.floor((event.offsetY - EDGE) / tall));
-    const unit = order[y * across + Math.min(across - 1, Math.max(0, x))];
-    if (unit !== undefined) set("unit", unit);
-  };
-  grid.addEventListener("click", choose);
-  grid.addEventListener("pointermove", (event) => {
-    // a finger scrolls the page: it chooses by tapping
-    if (event.pointerType === "mouse" && event.buttons === 1) choose(event);
-  });
-  grid.addEventListener("keydown", (event) => {
-    const cell = cells[model.get("unit")];
-    const moves = {
-      ArrowLeft: cell - 1,
-      ArrowRight: cell + 1,
-      ArrowUp: cell - layout().across,
-      ArrowDown: cell + layout().across,
-      Home: 0,
-      End: units - 1,
-    };
-    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const next = moves[event.key];
-    if (next >= 0 && next < units) set("unit", order[next]);
-  });
-  for (const one of tops) one.box.addEventListener("click", () => set("image", one.index));
-  for (const one of strip) one.box.addEventListener("click", () => set("unit", one.index));
-  const turn = (step) => set("image", (model.get("image") + step + count) % count);
+  for (const one of tops) one.box.addEventListener("click", () => put("image", one.index));
+  for (const one of strip) one.box.addEventListener("click", () => put("unit", one.index));
+  const turn = (step) => put("image", (model.get("image") + step + count) % count);
   back.addEventListener("click", () => turn(-1));
   on.addEventListener("click", () => turn(1));
-  kept.input.addEventListener("input", () => set("k", Number(kept.input.value)));
+  kept.input.addEventListener("input", () => put("k", Number(kept.input.value)));
 
-  for (const field of fields) model.on(`change:${field}`, update);
   const redraw = onceAFrame(() => {
     shown = {};
-    if (grid.clientWidth) drawCells();
+    if (grid.canvas.clientWidth) grid.draw();
     show();
   });
-  const end = keepDrawn(root, redraw);
+  const undrawn = keepDrawn(root, redraw);
   return () => {
-    for (const field of fields) model.off(`change:${field}`, update);
-    clearTimeout(speech);
     end();
+    hush();
+    undrawn();
   };
 }
 
