@@ -61,6 +61,17 @@ def test_every_activation_comes_back(kind):
     assert [type(layer) for layer in unpack(pack(module))] == [nn.Linear, kind, nn.Linear]
 
 
+def normed(channels, **options):
+    """Batch normalisation with statistics of its own."""
+    layer = nn.BatchNorm2d(channels, **options).eval()
+    layer.running_mean.normal_()
+    layer.running_var.uniform_(0.5, 2)
+    if layer.affine:
+        nn.init.normal_(layer.weight)
+        nn.init.normal_(layer.bias)
+    return layer
+
+
 # from a vector to images and back; strange sizes on purpose
 IMAGES = {
     "faces": lambda: [
@@ -84,6 +95,13 @@ IMAGES = {
         nn.Conv2d(3, 18, 3, padding=1),
         nn.PixelShuffle(3),
         nn.ReLU(),
+    ],
+    "normed": lambda: [
+        nn.Linear(3, 40),
+        nn.Unflatten(1, (4, 2, 5)),
+        normed(4),
+        nn.Conv2d(4, 2, 3, padding=1),
+        normed(2, affine=False),
     ],
     "strange": lambda: [
         nn.Unflatten(1, (3, 5, 7)),
@@ -203,6 +221,12 @@ IMAGE = nn.Unflatten(1, (2, 4, 4))
             [IMAGE, nn.PixelShuffle(2), nn.Flatten()],
             r"module\[1\] must be given a multiple of 4 channels, got 2",
         ),
+        ([IMAGE, nn.BatchNorm2d(2), nn.Flatten()], r"module\[1\] must be in evaluation mode"),
+        (
+            [IMAGE, nn.BatchNorm2d(2, track_running_stats=False).eval(), nn.Flatten()],
+            r"module\[1\] must be in evaluation mode with statistics",
+        ),
+        ([IMAGE, normed(3), nn.Flatten()], r"module\[1\] must be given 3 channels, got 2"),
         ([IMAGE, nn.Flatten(2), nn.Linear(16, 2)], r"module\[1\] must leave only the batch"),
         ([IMAGE], "must have a layer with weights, got none"),
     ],
@@ -231,3 +255,22 @@ def test_packer_refuses_other_types(dtype):
 def test_unpack_refuses_what_was_not_packed(value):
     with pytest.raises(TypeError, match="packed must be Packed"):
         unpack(value)
+
+
+class Chosen(nn.Sequential):
+    """A subclass that only chooses layers."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(2, 3), nn.ReLU())
+
+
+class Doubled(Chosen):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_a_named_sequence_of_layers_is_packed_and_another_computation_is_not():
+    module, x = Chosen(), torch.randn(4, 2)
+    torch.testing.assert_close(unpack(pack(module))(x), module(x), atol=0.01, rtol=0.01)
+    with pytest.raises(TypeError, match=r"module must be one of .* got Doubled"):
+        pack(Doubled())

@@ -28,7 +28,7 @@ from tests.test_sortable_table import sortable_table
 from tests.test_tangent_explorer import tangent_explorer
 from tests.test_traversal_sliders import traversal_sliders
 from tests.test_unit_browser import unit_browser
-from tests.test_word_faces import word_faces
+from tests.test_word_digits import word_digits
 
 torch.set_num_threads(1)
 
@@ -74,7 +74,7 @@ MAKERS = [
     tangent_explorer,
     traversal_sliders,
     unit_browser,
-    word_faces,
+    word_digits,
 ]
 each = pytest.mark.parametrize("make", MAKERS)
 

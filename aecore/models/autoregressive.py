@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecore import checks
-from aecore.models.quantizer import _codes as refuse_bad_codes
+from aecore.models.quantizer import check_codes
 
 
 class CodePrior(nn.Module):
@@ -102,7 +102,7 @@ class CodePrior(nn.Module):
         return logits
 
     def _check(self, codes: Tensor) -> None:
-        refuse_bad_codes("codes", codes, self.size, ndim=3)
+        check_codes("codes", codes, self.size, ndim=3)
         if codes.shape[1:] != (self.height, self.width):
             raise ValueError(
                 f"codes must have shape (B, {self.height}, {self.width}), got {tuple(codes.shape)}"

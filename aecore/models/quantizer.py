@@ -104,7 +104,7 @@ class VectorQuantizer(nn.Module):
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The entries of a grid of codes: (B, H, W) → (B, d, H, W)."""
-        _codes("codes", codes, self.size, ndim=3)
+        check_codes("codes", codes, self.size, ndim=3)
         return self.codebook[codes].movedim(-1, 1)
 
     @torch.no_grad()
@@ -137,7 +137,7 @@ def perplexity(codes: Tensor, size: int) -> float:
     Of few codes it is too low, and at most their number: compare at one number of them.
     """
     checks.integer("size", size)
-    _codes("codes", codes, size)
+    check_codes("codes", codes, size)
     shares = codes.flatten().bincount(minlength=size).double() / codes.numel()
     return math.exp(torch.special.entr(shares).sum().item())
 
@@ -148,7 +148,8 @@ def _drawn(rows: Tensor, number: int, generator: torch.Generator) -> Tensor:
     return rows[chosen.to(rows.device)]
 
 
-def _codes(name: str, value: Tensor, size: int, ndim: int | None = None) -> None:
+def check_codes(name: str, value: Tensor, size: int, ndim: int | None = None) -> None:
+    """Refuse what is not int64, empty, or not from 0 to ``size`` - 1; if 3, not (B, H, W)."""
     checks.instance(name, value, Tensor)
     if value.dtype != torch.int64:
         raise TypeError(f"{name} must be int64, got {value.dtype}")

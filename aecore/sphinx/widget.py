@@ -47,7 +47,7 @@ KINDS = (
     "tangent_explorer",
     "traversal_sliders",
     "unit_browser",
-    "word_faces",
+    "word_digits",
 )
 LAUNCH = "<!--aecore-launch-->"  # where the links to Colab and Binder go
 

@@ -13,7 +13,7 @@
 - ``TangentExplorer``     a digit moved along a tangent, and how far its code moves
 - ``TraversalSliders``    a slider for each latent, and what one of them does alone
 - ``UnitBrowser``         the units of a sparse code, and digits rebuilt from the strongest of them
-- ``WordFaces``           words that call faces out of noise, by diffusion in a latent space
+- ``WordDigits``          words that call digits out of noise, by diffusion in a latent space
 - ``live``                controls that need Python; the published page shows their default result
 
 ``base`` has what they share, ``packing`` turns a torch decoder into data, ``portraits`` draws in
@@ -36,7 +36,7 @@ from aecore.widgets.switcher import Switcher
 from aecore.widgets.tangent_explorer import TangentExplorer
 from aecore.widgets.traversal_sliders import TraversalSliders
 from aecore.widgets.unit_browser import UnitBrowser
-from aecore.widgets.word_faces import WordFaces
+from aecore.widgets.word_digits import WordDigits
 
 __all__ = [
     "CodeGrid",
@@ -52,6 +52,6 @@ __all__ = [
     "TangentExplorer",
     "TraversalSliders",
     "UnitBrowser",
-    "WordFaces",
+    "WordDigits",
     "live",
 ]

@@ -113,11 +113,26 @@ def _shuffle(name: str, layer: nn.PixelShuffle, shape: Shape | None, write: _Wri
     channels, height, width = _image(name, shape)
     factor = layer.upscale_factor
     if channels % factor**2:
-        raise ValueError(
-            f"{name} must be given a multiple of {factor**2} channels, got {channels}"
-        )
+        raise ValueError(f"{name} must be given a multiple of {factor**2} channels, got {channels}")
     after = (channels // factor**2, height * factor, width * factor)
     return _between(shape, after) | {"factor": factor}, after
+
+
+def _norm(name: str, layer: nn.BatchNorm2d, shape: Shape | None, write: _Writer) -> Described:
+    channels = _image(name, shape)[0]
+    mean, variance = layer.running_mean, layer.running_var
+    if layer.training or mean is None or variance is None:
+        raise ValueError(f"{name} must be in evaluation mode with statistics, got {layer}")
+    if channels != layer.num_features:
+        raise ValueError(f"{name} must be given {layer.num_features} channels, got {channels}")
+    # what it does then is one multiplication and one addition a channel
+    gain = (variance + layer.eps).rsqrt()
+    gain = gain if layer.weight is None else gain * layer.weight
+    shift = -mean * gain if layer.bias is None else layer.bias - mean * gain
+    return {
+        "weight": write.tensor(f"{name}.weight", gain),
+        "bias": write.tensor(f"{name}.bias", shift),
+    }, shape
 
 
 def _unflatten(name: str, layer: nn.Unflatten, shape: Shape | None, write: _Writer) -> Described:
@@ -183,6 +198,7 @@ KINDS: dict[type[nn.Module], tuple[str, Callable[[str, Any, Shape | None, _Write
     nn.ConvTranspose2d: ("transposed", _convolution),
     nn.Upsample: ("upsample", _upsample),
     nn.PixelShuffle: ("shuffle", _shuffle),
+    nn.BatchNorm2d: ("affine", _norm),
     nn.Unflatten: ("unflatten", _unflatten),
     nn.Flatten: ("flatten", _flatten),
     nn.ReLU: ("relu", _bare),
@@ -235,7 +251,7 @@ def unpack(packed: Packed) -> nn.Sequential:
             for field, parameter in module.named_parameters():
                 parameter.copy_(_read(entry[field], packed.data))
         modules.append(module)
-    return nn.Sequential(*modules).requires_grad_(False)
+    return nn.Sequential(*modules).requires_grad_(False).eval()
 
 
 def _rebuilt(kind: type[nn.Module], entry: dict[str, Any]) -> nn.Module:
@@ -250,6 +266,8 @@ def _rebuilt(kind: type[nn.Module], entry: dict[str, Any]) -> nn.Module:
         return kind(entry["from"][0], entry["to"][0], entry["kernel"], bias=bias, **options)
     if kind is nn.Upsample:
         return nn.Upsample(scale_factor=tuple(entry["factor"]))
+    if kind is nn.BatchNorm2d:  # the statistics are in its weights
+        return nn.BatchNorm2d(entry["weight"]["shape"][0], eps=0.0)
     if kind is nn.PixelShuffle:
         return nn.PixelShuffle(entry["factor"])
     if kind is nn.Unflatten:
@@ -268,7 +286,8 @@ def _read(entry: dict[str, Any], data: bytes) -> Tensor:
 
 
 def _each(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    if type(module) is not nn.Sequential:
+    # a subclass may choose the layers, and not compute something else with them
+    if not isinstance(module, nn.Sequential) or type(module).forward is not nn.Sequential.forward:
         yield name, module
         return
     for position, child in enumerate(module):

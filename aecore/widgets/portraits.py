@@ -29,23 +29,20 @@ class Portraits:
 
     ``decoder``: ``nn.Sequential`` of the layers in ``packing.KINDS``, from q latents to an image
     (3, H, W). ``centre``: (3, H, W). ``scale``: a number over 0. ``codes``: (N, q), from 2 to 8 of
-    them, or None. ``state`` is what the page needs: ``layers`` and ``weights``, ``centre`` and
-    ``codes`` as bytes (float16 and float32), ``scale``, ``shape``.
+    them. ``state`` is what the page needs: ``layers`` and ``weights``, ``centre`` and ``codes`` as
+    bytes (float16 and float32), ``scale``, ``shape``.
     Raises ``TypeError`` or ``ValueError`` for what does not fit, by name.
     """
 
-    def __init__(
-        self, decoder: nn.Module, codes: Tensor | None, centre: Tensor, scale: float
-    ) -> None:
+    def __init__(self, decoder: nn.Module, codes: Tensor, centre: Tensor, scale: float) -> None:
         checks.instance("decoder", decoder, nn.Module)
         packed = pack(decoder)
         shape = packed.image
         if shape is None or shape[0] != 3:
             got = f"{packed.outputs} values" if shape is None else f"images of shape {shape}"
             raise ValueError(f"decoder must return images in colour, (3, H, W), got {got}")
-        if codes is None:
-            codes = torch.zeros(0, packed.inputs)
-        elif not 2 <= len(checks.tensor("codes", codes, ("N", packed.inputs))) <= MOST:
+        checks.tensor("codes", codes, ("N", packed.inputs))
+        if not 2 <= len(codes) <= MOST:
             raise ValueError(f"codes must be from 2 to {MOST}, got {len(codes)}")
         checks.tensor("centre", centre, shape)
         checks.number("scale", scale, above=0)

@@ -425,6 +425,10 @@ def test_runs_where_a_kernel_is(browser):
     page.evaluate("mounted.model.set('codes', new DataView(new Uint8Array(49).fill(5).buffer))")
     frame(page)
     after = [pixels(page, canvas) for canvas in canvases]
+    page.evaluate("mounted.end(); document.documentElement.dataset.theme = 'dark'")
+    page.set_viewport_size({"width": 500, "height": 900})
+    frame(page)
+    assert pixels(page, GRID) == after[0]  # at its end it no longer follows the page
     page.close()
     assert all(a != b for a, b in zip(after, before, strict=True))
     # a grid alone, before its codes arrive: the changed ones are others

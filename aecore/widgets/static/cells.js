@@ -79,7 +79,7 @@ function cellPad({ name, kind, side, put, rest, pick, moved, keys }) {
   });
   canvas.addEventListener("contextmenu", (event) => {
     event.preventDefault();
-    pick(below(event));
+    pick(place);
   });
 
   // ---- with the keyboard

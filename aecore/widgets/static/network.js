@@ -56,6 +56,19 @@ const LAYERS = {
     return gather(source, [to[0], factor * factor * from[1], from[2]]);
   },
 
+  // a channel times its weight, plus its bias
+  affine({ weight, bias }, read) {
+    const [gain, shift] = [read(weight), read(bias)];
+    return (x) => {
+      const size = x.length / gain.length;
+      for (let i = 0; i < x.length; i++) {
+        const channel = Math.floor(i / size);
+        x[i] = gain[channel] * x[i] + shift[channel];
+      }
+      return x;
+    };
+  },
+
   // (C, H, W) and as many features lie in memory alike
   unflatten: () => (x) => x,
   flatten: () => (x) => x,

@@ -1,16 +1,16 @@
-// Words are said, and faces form out of noise in a latent space.
+// Words are said, and digits form out of noise in a latent space.
 
-const FACES = 4;
-const SECONDS = 1.8; // from the noise to the faces
+const SECONDS = 1.8; // from the noise to the digits
 
 function render({ model, el }) {
   const most = model.get("steps");
+  const count = model.get("count");
   const groups = model.get("groups");
   const words = groups.flat();
   const label = model.get("label");
-  const drawing = portraits(model);
-  const spread = numbers(model.get("spread"), Float32Array); // (q,)
-  const sample = wordSampler(model, spread.length);
+  const scale = model.get("scale");
+  const decode = network(model.get("layers"), model.get("weights"));
+  const sample = wordSampler(model);
 
   // ---- elements
 
@@ -18,11 +18,13 @@ function render({ model, el }) {
   const rows = groups.map((group) =>
     make(
       "div",
-      { class: "aew-chips", role: "group", "aria-label": group.join(" or ") },
+      { class: "aew-chips", role: "group", "aria-label": group.join(", ") },
       ...group.map((word) => chips[words.indexOf(word)]),
     ),
   );
-  const canvases = Array.from({ length: FACES }, () => drawing.canvas({ role: "img" }));
+  const canvases = Array.from({ length: count }, () =>
+    make("canvas", { class: "aew-image", role: "img" }),
+  );
   const steps = slider("Steps done", { min: 0, max: most, step: 1 });
   const weight = slider("Weight of the words, w", { min: 0, max: model.get("most"), step: 0.25 });
   const play = button("Form again");
@@ -42,18 +44,16 @@ function render({ model, el }) {
 
   // ---- showing
 
-  const path = () => sample(model.get("said"), model.get("weight"), model.get("seed"));
+  const tone = ramp(model.get("tones"), 0, 1);
+  const small = raster(28, 28);
 
   function show() {
     const step = model.get("step");
     const said = model.get("said");
-    const z = path()[step];
-    const images = canvases.map((canvas, n) => {
-      const code = spread.map((s, k) => s * z[n * spread.length + k]);
-      const pixels = drawing.draw(code).slice();
-      drawing.show(canvas, pixels);
-      return pixels;
-    });
+    const z = sample(said, model.get("weight"), model.get("seed"))[step];
+    const pixels = decode(z.map((value) => scale * value)).map((v) => 1 / (1 + Math.exp(-v)));
+    const images = canvases.map((_, n) => pixels.subarray(784 * n, 784 * (n + 1)));
+    canvases.forEach((canvas, n) => paint(canvas, small.fill(images[n], tone)));
 
     chips.forEach((chip, i) => chip.setAttribute("aria-pressed", String(said.includes(i))));
     steps.say(step, `${step} of ${most}`);
@@ -61,12 +61,12 @@ function render({ model, el }) {
     const named = words.filter((_, i) => said.includes(i)).join(", ") || "no words";
     const when = step ? `What step ${step} of ${most} expects` : "The noise itself, decoded";
     readout.replaceChildren(
-      `${when}. Two of the four faces differ by `,
+      `${when}. Two of the pictures differ by `,
       strong(apart(images)),
       " on average, squared and summed over the pixels.",
     );
     canvases.forEach((canvas, n) =>
-      canvas.setAttribute("aria-label", `Face ${n + 1} of ${FACES}, for ${named}. ${when}`),
+      canvas.setAttribute("aria-label", `Picture ${n + 1} of ${count}, for ${named}. ${when}`),
     );
     if (going.runs()) hush();
     else speak(`For ${named}. ${readout.textContent}`);
@@ -101,9 +101,9 @@ function render({ model, el }) {
 
   chips.forEach((chip, i) =>
     chip.addEventListener("click", () => {
-      const others = groups.find((group) => group.includes(words[i])).map((word) => words.indexOf(word));
       const said = model.get("said");
-      const kept = said.filter((row) => !others.includes(row));
+      const others = groups.find((group) => group.includes(words[i]));
+      const kept = said.filter((row) => !others.includes(words[row]));
       set("said", said.includes(i) ? kept : [...kept, i].sort((a, b) => a - b));
       form();
     }),
@@ -121,30 +121,32 @@ function render({ model, el }) {
     input.addEventListener("change", commit);
   }
 
-  update();
+  const undrawn = keepDrawn(canvases[0], update);
   return () => {
     going.cancel();
     end();
     hush();
+    undrawn();
   };
 }
 
-// What each step expects of the end, from the noise of a seed, as word_faces.py computes it: the
-// noise, then (FACES, q) for every step. The last path is kept.
-function wordSampler(model, size) {
+// What each step expects of the end, from the noise of a seed, as word_digits.py computes it: the
+// noise, then (count, q) for every step. The last path is kept.
+function wordSampler(model) {
   const run = network(model.get("denoiser_layers"), model.get("denoiser_weights"));
   const rates = numbers(model.get("rates"), Float32Array); // (R,)
-  const embeddings = numbers(model.get("embeddings"), Float32Array); // (W, hints)
-  const hints = embeddings.length / model.get("groups").flat().length;
   const bars = numbers(model.get("alpha_bars"), Float64Array);
-  const width = size + 2 * rates.length + hints;
-  let hint, weight;
+  const count = model.get("count");
+  const hints = model.get("groups").flat().length;
+  const width = model.get("denoiser_layers")[0].inputs;
+  const size = width - 2 * rates.length - hints;
+  let asked; // words and weight
 
-  // every face twice, with the words and without, and from both the guided answer
+  // every picture twice, with the words and without, and from both the guided answer
   function ask(z, t) {
-    const input = new Float32Array(2 * FACES * width);
-    for (let n = 0; n < 2 * FACES; n++) {
-      const from = (n % FACES) * size;
+    const input = new Float32Array(2 * count * width);
+    for (let n = 0; n < 2 * count; n++) {
+      const from = (n % count) * size;
       const row = input.subarray(n * width, (n + 1) * width);
       row.set(z.subarray(from, from + size));
       rates.forEach((rate, k) => {
@@ -152,23 +154,21 @@ function wordSampler(model, size) {
         row[size + k] = Math.sin(phase);
         row[size + rates.length + k] = Math.cos(phase);
       });
-      if (n < FACES) row.set(hint, size + 2 * rates.length);
+      if (n < count) for (const word of asked.said) row[size + 2 * rates.length + word] = 1;
     }
     const out = run(input);
-    const told = out.subarray(0, FACES * size);
-    return told.map((v, i) => out[FACES * size + i] + weight * (v - out[FACES * size + i]));
+    const silent = out.subarray(count * size);
+    return silent.map((v, i) => v + asked.weight * (out[i] - v));
   }
 
   const { last, bar, guess } = chain(bars, model.get("prediction"), ask);
   const times = [...timesBack(model.get("steps"), last), last].reverse();
   let known = {};
-  return (said, w, seed) => {
-    const name = [...said, w, seed].join();
+  return (said, weight, seed) => {
+    const name = [...said, weight, seed].join();
     if (known.name === name) return known.path;
-    weight = w;
-    hint = new Float32Array(hints);
-    for (const row of said) hint.forEach((_, k) => (hint[k] += embeddings[row * hints + k]));
-    let z = Float32Array.from(normals(seed, FACES * size));
+    asked = { said, weight };
+    let z = Float32Array.from(normals(seed, count * size));
     const path = [z];
     for (let i = 0; i + 1 < times.length; i++) {
       const [clean, noise] = guess(z, times[i]);
@@ -185,5 +185,5 @@ function wordSampler(model, size) {
 function apart(images) {
   const pairs = images.flatMap((a, i) => images.slice(0, i).map((b) => [a, b]));
   const squared = pairs.map(([a, b]) => a.reduce((sum, v, i) => sum + (v - b[i]) ** 2, 0));
-  return decimal(squared.reduce((sum, v) => sum + v, 0) / pairs.length, 0);
+  return decimal(squared.reduce((sum, v) => sum + v, 0) / pairs.length, 1);
 }

@@ -1,4 +1,4 @@
-"""Faces from words on the published page: every step against torch, and every control."""
+"""Digits from words on the published page: every step against torch, and every control."""
 
 import re
 
@@ -6,18 +6,17 @@ import pytest
 import torch
 
 from aecore.sphinx.widget import FRONT
-from tests.test_word_faces import word_faces
+from tests.test_word_digits import word_digits
 
-from .test_face_sliders import same
 from .test_front_end import follows_its_model, heights, mount
-from .test_widgets import content, first, frame, to_widget
+from .test_widgets import content, first, frame, greens, to_widget
 
 pytestmark = pytest.mark.site
 
-KIND = "word_faces"
-FACES = ".aew-called canvas"
+KIND = "word_digits"
+CANVASES = ".aew-called canvas"
 STILL = {"reduced_motion": "reduce"}
-PARTS = ("matmul.js", "network.js", "stage.js", "normal.js", "diffusion.js", "word_faces.js")
+PARTS = ("matmul.js", "network.js", "stage.js", "normal.js", "diffusion.js", "word_digits.js")
 SOURCE = "\n".join((FRONT / name).read_text() for name in PARTS)
 
 
@@ -47,8 +46,8 @@ def fill(page, widget, which, value):
     frame(page)
 
 
-def faces(widget):
-    return [canvas.evaluate("c => c.toDataURL()") for canvas in widget.locator(FACES).all()]
+def pictures(widget):
+    return [canvas.evaluate("c => c.toDataURL()") for canvas in widget.locator(CANVASES).all()]
 
 
 def readout(widget):
@@ -56,7 +55,7 @@ def readout(widget):
 
 
 def heard(widget):
-    return widget.locator(FACES).first.get_attribute("aria-label")
+    return widget.locator(CANVASES).first.get_attribute("aria-label")
 
 
 # ---- against Python
@@ -65,7 +64,7 @@ def heard(widget):
 @pytest.mark.parametrize("prediction", ["epsilon", "x0", "v"])
 def test_the_page_takes_the_steps_that_python_takes(browser, prediction):
     page = browser.new_page()
-    widget = word_faces(prediction=prediction)
+    widget = word_digits(prediction=prediction)
     for choice in (([1], 2.0, 1), ([], 3.0, 2), ([0, 3, 4], 0.75, 2**32 - 1)):
         widget.said, widget.weight, widget.seed = choice
         bundle = widget.bundle()
@@ -76,7 +75,7 @@ def test_the_page_takes_the_steps_that_python_takes(browser, prediction):
                 const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
                 state[field] = new DataView(bytes.buffer);
               }}
-              const sample = wordSampler({{ get: (field) => state[field] }}, 4);
+              const sample = wordSampler({{ get: (field) => state[field] }});
               sample([2], 1, 5); // the path of other words is not kept
               return sample(state.said, state.weight, state.seed).map((z) => Array.from(z));
             }}""",
@@ -89,9 +88,10 @@ def test_the_page_takes_the_steps_that_python_takes(browser, prediction):
     page.close()
 
 
-def test_faces_are_drawn_as_python_draws_them(browser):
-    widget = word_faces()
+def test_pictures_are_drawn_as_python_draws_them(browser):
+    widget = word_digits()
     page = mount(browser, widget, **STILL)
+    dark, light = (int(tone[3:5], 16) for tone in widget.tones)
     for step, row in ((20, [0]), (0, [0]), (6, [1, 2])):
         widget.step, widget.said = step, row
         page.evaluate(
@@ -102,13 +102,14 @@ def test_faces_are_drawn_as_python_draws_them(browser):
             }""",
             [step, row],
         )
-        images = widget.faces
-        for canvas, image in zip(page.locator(FACES).all(), images, strict=True):
-            assert same(canvas, image)
-        pairs = [(images[a] - images[b]).square().sum() for a in range(4) for b in range(a)]
+        images = widget.images
+        for canvas, image in zip(page.locator(CANVASES).all(), images, strict=True):
+            expected = dark + image.flatten() * (light - dark)
+            assert (greens(canvas) - expected).abs().max() <= 1
+        pairs = [(images[a] - images[b]).square().sum() for a in range(8) for b in range(a)]
         expected = torch.stack(pairs).mean().item()
         words = page.locator(".aew-words").inner_text()
-        assert float(re.search(r"differ by (\d+)", words)[1]) == pytest.approx(expected, abs=0.6)
+        assert float(re.search(r"differ by ([\d.]+)", words)[1]) == pytest.approx(expected, abs=0.1)
     page.close()
 
 
@@ -121,41 +122,41 @@ def test_a_word_is_said_and_taken_back_and_excludes_its_opposite(calling):
     for word in said(widget):
         say(page, widget, word)
     assert said(widget) == []
-    assert heard(widget).startswith("Face 1 of 4, for no words. What step 20 of 20 expects")
-    silent = faces(widget)
+    assert heard(widget).startswith("Picture 1 of 8, for no words. What step 20 of 20 expects")
+    silent = pictures(widget)
     first_word, second_word = groups[0][:2]
     say(page, widget, first_word)
     assert said(widget) == [first_word]
-    assert all(a != b for a, b in zip(faces(widget), silent, strict=True))
+    assert all(a != b for a, b in zip(pictures(widget), silent, strict=True))
     say(page, widget, second_word)
     assert said(widget) == [second_word]
     other = groups[1][0]
     say(page, widget, other)
     assert said(widget) == [second_word, other]
-    assert heard(widget).startswith(f"Face 1 of 4, for {second_word}, {other}. ")
+    assert heard(widget).startswith(f"Picture 1 of 8, for {second_word}, {other}. ")
     say(page, widget, second_word)
     say(page, widget, other)
-    assert faces(widget) == silent
+    assert pictures(widget) == silent
 
 
 def test_weight_0_does_not_listen(calling):
     page, widget = calling
-    before = faces(widget)
+    before = pictures(widget)
     fill(page, widget, 1, 0)
-    deaf = faces(widget)
+    deaf = pictures(widget)
     assert deaf != before
     for word in [word for word in words_of(widget) if word not in said(widget)][:2]:
         say(page, widget, word)
-    assert faces(widget) == deaf
+    assert pictures(widget) == deaf
 
 
-def test_steps_lead_from_the_noise_to_the_faces(calling):
+def test_steps_lead_from_the_noise_to_the_digits(calling):
     page, widget = calling
-    end = faces(widget)
+    end = pictures(widget)
     seen = []
     for step in (0, 1, 10, 20):
         fill(page, widget, 0, step)
-        seen.append(faces(widget))
+        seen.append(pictures(widget))
         value = widget.locator("input[type=range]").first.get_attribute("aria-valuetext")
         assert value == f"{step} of 20"
     assert seen[-1] == end
@@ -164,13 +165,13 @@ def test_steps_lead_from_the_noise_to_the_faces(calling):
     assert readout(widget).startswith("The noise itself, decoded. ")
 
 
-def test_other_noise_gives_other_faces(calling):
+def test_other_noise_gives_other_digits(calling):
     page, widget = calling
-    seen = {tuple(faces(widget))}
+    seen = {tuple(pictures(widget))}
     for _ in range(2):
         widget.get_by_role("button", name="Other noise").click()
         frame(page)
-        seen.add(tuple(faces(widget)))
+        seen.add(tuple(pictures(widget)))
     assert len(seen) == 3
 
 
@@ -216,7 +217,7 @@ def test_less_motion_shows_the_end_at_once(calling):
 @pytest.mark.parametrize("width", [1280, 600, 390, 320])
 def test_choosing_moves_nothing_on_the_page(browser, width):
     states = [{"said": row, "step": step} for row in ([], [0], [1, 3, 4]) for step in (0, 1, 20)]
-    assert len(set(heights(browser, word_faces(), width, states))) == 1
+    assert len(set(heights(browser, word_digits(), width, states))) == 1
 
 
 def test_fits_a_phone(visitor, site):
@@ -224,20 +225,20 @@ def test_fits_a_phone(visitor, site):
     page = visitor.open(first(KIND), **phone | STILL)
     widget = to_widget(page, KIND)
     assert widget.evaluate("w => w.scrollWidth <= w.clientWidth")
-    before = faces(widget)
+    before = pictures(widget)
     word = next(word for word in words_of(widget) if word not in said(widget))
     widget.get_by_role("button", name=word, exact=True).tap()
     frame(page)
-    assert faces(widget) != before
+    assert pictures(widget) != before
 
 
 @pytest.mark.parametrize("change", [("said", [1, 3]), ("weight", 0.5), ("step", 4), ("seed", 9)])
 def test_runs_where_a_kernel_is(browser, change):
-    assert follows_its_model(browser, word_faces(), FACES, change)
+    assert follows_its_model(browser, word_digits(), CANVASES, change)
 
 
 def test_what_moves_ends_with_the_widget(browser):
-    page = mount(browser, word_faces())
+    page = mount(browser, word_digits())
     asked = page.evaluate(
         """async () => {
           const { el, end, frame } = mounted;
@@ -256,7 +257,7 @@ def test_what_moves_ends_with_the_widget(browser):
 
 
 def test_the_kernel_hears_where_every_choice_came_to_rest(browser):
-    page = mount(browser, word_faces())
+    page = mount(browser, word_digits())
     page.evaluate(
         """() => {
           mounted.saved = [];
@@ -269,7 +270,7 @@ def test_the_kernel_hears_where_every_choice_came_to_rest(browser):
         page.wait_for_function("mounted.saved.length")
         return page.evaluate("mounted.saved.splice(0)")
 
-    say(page, page, "smiling")
+    say(page, page, "two")
     assert heard() == [[[1], 1, 20, 2]]  # at the end of the way
     page.get_by_role("button", name="Other noise").click()
     assert heard() == [[[1], 2, 20, 2]]

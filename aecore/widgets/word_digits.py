@@ -1,10 +1,9 @@
-"""Faces that words call out of noise: latent diffusion, run in the page."""
+"""Digits that words call out of noise: latent diffusion, run in the page."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 import traitlets
 from matplotlib.figure import Figure
@@ -13,52 +12,56 @@ from torch import Tensor, nn
 from aecore import checks
 from aecore.models.denoisers import VectorDenoiser
 from aecore.models.diffusion import convert
-from aecore.plots.palette import GREY
+from aecore.plots.palette import BLACK, GREY, WHITE
 from aecore.widgets.base import Widget, figure_png, front_end
 from aecore.widgets.draws import normal
 from aecore.widgets.packing import pack, unpack
-from aecore.widgets.portraits import Portraits, PortraitState
 
 PREDICTIONS = ("epsilon", "x0", "v")
-KINDS = ("x0", "epsilon")
-FACES = 4  # at once
+BOTH = ("x0", "epsilon")
+COUNT = 8  # pictures at once
+SIDE = 28
 STEPS = 20
-MOST = 4  # the largest weight
+MOST = 4.0  # the largest weight
 
 
-class WordFaces(PortraitState, Widget):
-    r"""Words are said, and four faces form out of noise in the latent space.
+class WordDigits(Widget):
+    r"""Words are said, and eight digits form out of noise in the latent space of a decoder.
 
-    ``denoiser``: a ``VectorDenoiser`` of the latents in units of ``spread`` (q,), told a hint;
-    what it returns is ``prediction``: ``"epsilon"``, ``"x0"`` or ``"v"``. ``alpha_bars``: (T,),
-    falling, T a multiple of 20. ``words``: groups of words that exclude each other, such as
-    ``[("frowning", "smiling"), ("dark", "light")]``. ``embeddings``: (W, hints), a row for each
-    word in that order; the hint of several words is the sum of theirs, and of none it is 0.
-    ``decoder``, ``centre`` and ``scale``: what draws the latents, as ``portraits.Portraits`` says.
+    ``denoiser``: a ``VectorDenoiser`` of q latents divided by ``scale``, with a hint of W numbers:
+    1 for a word that is said, 0 for one that is not. What it returns is ``prediction``:
+    ``"epsilon"``, ``"x0"`` or ``"v"``. ``alpha_bars``: (T,), falling, T a multiple of 20.
+    ``words``: groups of words that exclude each other, such as ``[("one", "two"), ("thin",
+    "bold")]``, W in all, in the order of the hint. ``decoder``: ``nn.Sequential`` of the layers in
+    ``packing.KINDS``, from q latents to the logits of 28 × 28 pixels.
 
-    From $z_T \sim \mathcal N(0, I)$ in 20 deterministic steps [song2021denoising], each with
+    From $z_T \sim \mathcal N(0, I)$ in 20 steps without chance [song2021denoising], each with
 
     $$\hat v = v(z_t, t, \varnothing) + w\,\bigl(v(z_t, t, c) - v(z_t, t, \varnothing)\bigr)$$
 
     for the words c [ho2022classifier]: w = 0 does not listen, 1 listens as in training, and more
     goes further the same way. The page draws what each step expects of the end, $\hat z_0$.
 
-    ``said`` (rows of ``embeddings``, at most one a group), ``weight`` w from 0 to 4, ``step``, how
-    many steps are shown, and ``seed`` can be read and set from Python while a kernel runs.
+    ``said`` (numbers of words, at most one a group), ``weight`` w from 0 to 4, ``step``, how many
+    steps are shown, and ``seed`` can be set before the widget is displayed, and read and set from
+    Python while a kernel runs.
     Raises ``TypeError`` or ``ValueError`` for what does not fit together, by name.
     """
 
-    kind = "word_faces"
+    kind = "word_digits"
     _esm = front_end(kind)
 
+    layers: Any = traitlets.List().tag(sync=True)
+    weights = traitlets.Bytes().tag(sync=True)
     denoiser_layers: Any = traitlets.List().tag(sync=True)
     denoiser_weights = traitlets.Bytes().tag(sync=True)
     rates = traitlets.Bytes().tag(sync=True)  # float32, (R,): ω
     alpha_bars = traitlets.Bytes().tag(sync=True)  # float64, (T,)
-    embeddings = traitlets.Bytes().tag(sync=True)  # float32, (W, hints)
-    spread = traitlets.Bytes().tag(sync=True)  # float32, (q,)
+    scale = traitlets.Float().tag(sync=True)
     groups: Any = traitlets.List().tag(sync=True)  # of words
     prediction = traitlets.Unicode().tag(sync=True)
+    tones = traitlets.List([BLACK, WHITE]).tag(sync=True)  # of a pixel's 0 and 1
+    count = traitlets.Int(COUNT).tag(sync=True)
     steps = traitlets.Int(STEPS).tag(sync=True)
     most = traitlets.Float(MOST).tag(sync=True)
     said: Any = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -71,18 +74,16 @@ class WordFaces(PortraitState, Widget):
         denoiser: VectorDenoiser,
         alpha_bars: Tensor,
         words: Sequence[Sequence[str]],
-        embeddings: Tensor,
         decoder: nn.Module,
         *,
         name: str,
         label: str,
-        spread: Tensor,
-        centre: Tensor,
         scale: float,
         prediction: str = "v",
     ) -> None:
         checks.instance("denoiser", denoiser, VectorDenoiser)
         checks.choice("prediction", prediction, PREDICTIONS)
+        checks.number("scale", scale, above=0)
         checks.tensor("alpha_bars", alpha_bars, ("T",))
         bars = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bars.detach().cpu().double()])
         if len(alpha_bars) % STEPS or not bool((bars.diff() < 0).all()) or bars[-1] <= 0:
@@ -91,30 +92,33 @@ class WordFaces(PortraitState, Widget):
                 f"{len(alpha_bars)} from {alpha_bars.max():.4g} to {alpha_bars.min():.4g}"
             )
         groups = _groups(words)
-        flat = [word for group in groups for word in group]
-        checks.tensor("embeddings", embeddings, (len(flat), denoiser.hints))
-        checks.tensor("spread", spread, (denoiser.size,))
-        self._portraits = Portraits(decoder, None, centre, scale)
-        reads = self._portraits.codes.shape[1]
-        if reads != denoiser.size:
-            raise ValueError(f"decoder must read {denoiser.size} latents, got {reads}")
-        packed = pack(denoiser.layers)
-        self._denoiser = unpack(packed)  # as the page has it, whatever becomes of the model
-        self._rates, self._embeddings, self._spread = (
-            value.detach().cpu().float().clone() for value in (denoiser.rates, embeddings, spread)
-        )
+        self._words = [word for group in groups for word in group]
+        if len(self._words) != denoiser.hints:
+            raise ValueError(
+                f"words must be as many as the denoiser's hints, {denoiser.hints}, "
+                f"got {len(self._words)}"
+            )
+        drawn, packed = pack(decoder), pack(denoiser.layers)
+        if (drawn.inputs, drawn.outputs) != (denoiser.size, SIDE**2):
+            raise ValueError(
+                f"decoder must read {denoiser.size} latents and return {SIDE**2} logits, "
+                f"got {drawn.inputs} and {drawn.outputs}"
+            )
+        # as the page has them, whatever becomes of the models
+        self._decoder, self._denoiser = unpack(drawn), unpack(packed)
+        self._rates = denoiser.rates.detach().cpu().float().clone()
         self._bars = bars  # (T + 1,)
-        self._words = flat
+        self._latents = denoiser.size
         super().__init__(
             name=name,
             label=label,
-            **self._portraits.state,
+            layers=drawn.layers,
+            weights=drawn.data,
             denoiser_layers=packed.layers,
             denoiser_weights=packed.data,
-            rates=_bytes(self._rates, "<f4"),
-            alpha_bars=_bytes(bars[1:], "<f8"),
-            embeddings=_bytes(self._embeddings, "<f4"),
-            spread=_bytes(self._spread, "<f4"),
+            rates=self._rates.numpy().astype("<f4").tobytes(),
+            alpha_bars=bars[1:].numpy().astype("<f8").tobytes(),
+            scale=float(scale),
             groups=groups,
             prediction=prediction,
             said=[0],
@@ -123,47 +127,48 @@ class WordFaces(PortraitState, Widget):
     @traitlets.validate("said", "weight", "step", "seed")
     def _check(self, proposal: Any) -> Any:
         field, value = proposal["trait"].name, proposal["value"]
-        match field:
-            case "weight":
-                return checks.number(field, value, low=0, high=MOST)
-            case "step" | "seed":
-                most = STEPS if field == "step" else 2**32 - 1
-                return checks.integer(field, value, low=0, high=most)
+        if field == "weight":
+            return checks.number(field, value, low=0, high=MOST)
+        if field != "said":
+            most = STEPS if field == "step" else 2**32 - 1
+            return checks.integer(field, value, low=0, high=most)
         rows = [checks.integer("said", row, low=0, high=len(self._words) - 1) for row in value]
-        said = {self._words[row] for row in rows}
         for group in self.groups:
             if sum(self._words[row] in group for row in rows) > 1:
-                raise ValueError(f"said must be at most one of {', '.join(group)}, got {said}")
+                raise ValueError(f"said must be at most one of {', '.join(group)}, got {rows}")
         return rows
 
     def path(self) -> Tensor:
-        r"""The noise, and what each of the 20 steps expects of the end: (21, 4, q)."""
+        """The noise, and what each of the 20 steps expects of the end: (21, 8, q)."""
         last = len(self._bars) - 1
-        count = FACES * len(self._spread)
-        z = torch.from_numpy(normal(self.seed, count)).float().reshape(FACES, -1)  # (4, q)
+        draws = normal(self.seed, COUNT * self._latents)
+        z = torch.from_numpy(draws).float().reshape(COUNT, -1)  # (8, q)
         path = [z]
         for t, s in pairwise(range(last, -1, -last // STEPS)):
-            output, at = self._ask(z, t / last), self._bars[t].expand(FACES)
-            clean, noise = (convert(output, z, at, self.prediction, kind) for kind in KINDS)
+            output, at = self._ask(z, t / last), self._bars[t].expand(COUNT)
+            clean, noise = (convert(output, z, at, self.prediction, kind) for kind in BOTH)
             z = (self._bars[s].sqrt() * clean + (1 - self._bars[s]).sqrt() * noise).float()
             path.append(clean)
         return torch.stack(path)
 
     @property
-    def faces(self) -> Tensor:
-        """The four faces after ``step`` steps, (4, 3, H, W) in [0, 1]."""
-        return self._portraits.draw(self._spread * self.path()[self.step])
+    def images(self) -> Tensor:
+        """The eight pictures after ``step`` steps, (8, 1, 28, 28) in [0, 1]."""
+        return self._draw(self.path()[self.step])
 
     def _ask(self, z: Tensor, time: float) -> Tensor:
-        """What the network says, guided: (4, q)."""
+        """What the network says, guided: (8, q)."""
         phases = time * self._rates  # (R,)
-        known = torch.cat([phases.sin(), phases.cos()]).expand(FACES, -1)
-        hint = self._embeddings[self.said].sum(0).expand(FACES, -1)
-        told, untold = (
-            self._denoiser(torch.cat([z, known, words], 1)) for words in (hint, 0 * hint)
-        )
-        guided: Tensor = untold + self.weight * (told - untold)
+        known = torch.cat([phases.sin(), phases.cos()]).expand(COUNT, -1)
+        hint = torch.zeros(COUNT, len(self._words))
+        silent = self._denoiser(torch.cat([z, known, hint], 1))
+        hint[:, self.said] = 1
+        told = self._denoiser(torch.cat([z, known, hint], 1))
+        guided: Tensor = silent + self.weight * (told - silent)
         return guided
+
+    def _draw(self, z: Tensor) -> Tensor:
+        return torch.sigmoid(self._decoder(self.scale * z)).reshape(-1, 1, SIDE, SIDE)
 
     def _said(self) -> str:
         words = ", ".join(self._words[row] for row in sorted(self.said))
@@ -172,22 +177,22 @@ class WordFaces(PortraitState, Widget):
     def alt(self) -> str:
         """What the picture shows, in words."""
         return (
-            f"{self.label}. Two rows of four faces for {self._said()}, with the weight "
+            f"{self.label}. Two rows of {COUNT} pictures for {self._said()}, with the weight "
             f"{self.weight:g}. Above: what the first step out of the noise expects. Below: after "
             f"{self.step} of {STEPS} steps."
         )
 
     def picture(self) -> bytes:
-        """Four faces, as they begin and as they are, on a transparent ground."""
+        """The pictures, as they begin and as they are, on a transparent ground."""
         path = self.path()
-        figure = Figure(figsize=(6.9, 3.9))
+        figure = Figure(figsize=(6.9, 2.3))
         figure.set_layout_engine("none")
         rows = ((1, "after the first step"), (self.step, f"after {self.step} steps"))
         for row, (step, title) in enumerate(rows):
-            for i, image in enumerate(self._portraits.draw(self._spread * path[step])):
-                place = (i * 1.75 / 6.9, (1.95 * (1 - row)) / 3.9, 1.65 / 6.9, 1.65 / 3.9)
-                axes = figure.add_axes(place)
-                axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="bicubic")
+            for i, image in enumerate(self._draw(path[step])):
+                where = i * 0.87 / 6.9, 1.15 * (1 - row) / 2.3, 0.81 / 6.9, 0.81 / 2.3
+                axes = figure.add_axes(where)
+                axes.imshow(image[0].numpy(), "aecore.digit", vmin=0, vmax=1)
                 axes.set_axis_off()
                 if not i:  # grey reads on paper and in the dark
                     words = f"For {self._said()}: {title}"
@@ -206,7 +211,3 @@ def _groups(words: Sequence[Sequence[str]]) -> list[list[str]]:
     if not flat or not all(words) or len(set(flat)) < len(flat) or not all(map(str.strip, flat)):
         raise ValueError(f"words must be groups of words that differ, got {words}")
     return [list(group) for group in words]
-
-
-def _bytes(value: Tensor, dtype: str) -> bytes:
-    return value.numpy().astype(np.dtype(dtype)).tobytes()
