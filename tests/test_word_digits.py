@@ -105,7 +105,7 @@ def test_words_are_hinted_in_the_order_of_their_groups():
     widget = word_digits()
     assert widget.groups == [list(group) for group in GROUPS]
     widget.said = [3]
-    assert "for the words bold, with the weight 2" in widget.alt()
+    assert "for the word bold, with the weight 2" in widget.alt()
     widget.said = [4, 1]
     assert "for the words two, leaning, with" in widget.alt()
     widget.said = []

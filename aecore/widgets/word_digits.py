@@ -171,8 +171,10 @@ class WordDigits(Widget):
         return torch.sigmoid(self._decoder(self.scale * z)).reshape(-1, 1, SIDE, SIDE)
 
     def _said(self) -> str:
-        words = ", ".join(self._words[row] for row in sorted(self.said))
-        return f"the words {words}" if words else "no words"
+        words = [self._words[row] for row in sorted(self.said)]
+        if not words:
+            return "no words"
+        return f"the word{'s' if len(words) > 1 else ''} {', '.join(words)}"
 
     def alt(self) -> str:
         """What the picture shows, in words."""

@@ -187,6 +187,23 @@ def test_a_change_is_drawn_where_it_reaches_and_nowhere_else(painting):
     assert "of 2 codes" in last(widget) if len(changed) == 2 else "of one code" in last(widget)
 
 
+def test_tiles_are_the_portraits(painting):
+    """Where the number is not: the left half, within what shrinking makes of it."""
+    _, widget = painting
+    data = Data(widget)
+    across = 3 * data.size // data.side
+    portraits = torch.frombuffer(bytearray(buffer(widget, "portraits")), dtype=torch.uint8)
+    portraits = portraits.reshape(len(data.order), across, across) / 255
+    off = []
+    for i, code in enumerate(data.order):
+        tile = greens(widget.locator(".aew-palette canvas").nth(i), across)
+        expected = tones(widget, portraits[code])
+        seen = tile.reshape(across, across)
+        off.append((seen - expected)[:, : across // 2].abs().mean().item())
+    assert max(off) < 12
+    assert sum(off) / len(off) < 4
+
+
 def test_portraits_show_the_code(painting):
     """A cell of the grid and a tile of the palette have the same picture and the same number."""
     page, widget = painting
