@@ -50,6 +50,27 @@ def mount(browser, widget, width=1280, **options):
     return page
 
 
+def frames_after_the_end(browser, widget, start):
+    """How many frames a widget asks for that ended while it moved; ``start`` is its button."""
+    page = mount(browser, widget)
+    asked = page.evaluate(
+        """async (start) => {
+          const { el, end, frame } = mounted;
+          el.querySelector(start).click();
+          await frame();
+          end();
+          let asked = 0;
+          const ask = window.requestAnimationFrame;
+          window.requestAnimationFrame = (draw) => { asked++; return ask(draw); };
+          await new Promise((done) => setTimeout(done, 200));
+          return asked;
+        }""",
+        start,
+    )
+    page.close()
+    return asked
+
+
 def follows_its_model(browser, widget, canvas, change):
     """Whether the live module draws, redraws when Python sets a trait, and cleans up at its end.
 

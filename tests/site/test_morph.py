@@ -8,7 +8,7 @@ from aecore.widgets.portraits import between
 from tests.test_morph import morph
 
 from .test_face_sliders import Faces, choose, same
-from .test_front_end import follows_its_model, heights, mount
+from .test_front_end import follows_its_model, frames_after_the_end, heights, mount
 from .test_widgets import content, first, frame, pixels, to_widget, with_widget
 
 pytestmark = pytest.mark.site
@@ -179,19 +179,4 @@ def test_runs_where_a_kernel_is(browser, change):
 
 
 def test_what_plays_ends_with_the_widget(browser):
-    page = mount(browser, morph())
-    asked = page.evaluate(
-        """async () => {
-          const { el, end, frame } = mounted;
-          el.querySelector('.aew-play').click();
-          await frame();
-          end();
-          let asked = 0;
-          const ask = window.requestAnimationFrame;
-          window.requestAnimationFrame = (draw) => { asked++; return ask(draw); };
-          await new Promise((done) => setTimeout(done, 200));
-          return asked;
-        }"""
-    )
-    page.close()
-    assert asked == 0
+    assert frames_after_the_end(browser, morph(), ".aew-play") == 0

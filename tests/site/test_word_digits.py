@@ -8,7 +8,7 @@ import torch
 from aecore.sphinx.widget import FRONT
 from tests.test_word_digits import word_digits
 
-from .test_front_end import follows_its_model, heights, mount
+from .test_front_end import follows_its_model, frames_after_the_end, heights, mount
 from .test_widgets import content, first, frame, greens, to_widget
 
 pytestmark = pytest.mark.site
@@ -238,22 +238,7 @@ def test_runs_where_a_kernel_is(browser, change):
 
 
 def test_what_moves_ends_with_the_widget(browser):
-    page = mount(browser, word_digits())
-    asked = page.evaluate(
-        """async () => {
-          const { el, end, frame } = mounted;
-          [...el.querySelectorAll('.aew-buttons button')][0].click();
-          await frame();
-          end();
-          let asked = 0;
-          const ask = window.requestAnimationFrame;
-          window.requestAnimationFrame = (draw) => { asked++; return ask(draw); };
-          await new Promise((done) => setTimeout(done, 200));
-          return asked;
-        }"""
-    )
-    page.close()
-    assert asked == 0
+    assert frames_after_the_end(browser, word_digits(), ".aew-buttons button") == 0
 
 
 def test_the_kernel_hears_where_every_choice_came_to_rest(browser):
