@@ -8,7 +8,7 @@ from aecore.widgets.portraits import between
 from tests.test_morph import morph
 
 from .test_face_sliders import Faces, choose, same
-from .test_front_end import follows_its_model, frames_after_the_end, heights, mount
+from .test_front_end import follows_its_model, frames_after_the_end, heights
 from .test_widgets import content, first, frame, pixels, to_widget, with_widget
 
 pytestmark = pytest.mark.site
